@@ -1,0 +1,90 @@
+from odoo import http
+from odoo.http import request
+
+from odoo.addons.auth_totp_mail.controllers.home import Home as AuthTotpMailHome
+
+from ..tools import browser, totp
+
+
+class Home(AuthTotpMailHome):
+    """The second step of the login, at core's address and with core's form fields."""
+
+    @http.route()
+    def web_login(self, redirect=None, **kw):
+        """Say why the person is here again, where a login or a session was ended."""
+        response = super().web_login(redirect=redirect, **kw)
+        notice = request.session.pop("mfa_notice", None)
+        if notice and getattr(response, "qcontext", None) is not None:
+            response.qcontext.setdefault("message", self._mfa_notice_text(notice))
+        return response
+
+    def _mfa_notice_text(self, notice):
+        if notice == "session":
+            return request.env._("Your session has reached its age. Please log in again.")
+        return request.env._(
+            "The login took too long, or your account changed meanwhile. Please start again."
+        )
+
+    @http.route()
+    def web_totp(self, redirect=None, **kwargs):
+        """Ask for the code, unless this browser is trusted.
+
+        Core's controllers verify, finish the session and render; this one judges the
+        half-open session and the trusted device, and hands the code on in ASCII
+        digits. Core reads it with ``int()``: what is no code is handed on as text
+        that ``int()`` refuses.
+        """
+        session = request.session
+        if session.uid or not session.get("pre_uid"):
+            return super().web_totp(redirect=redirect, **kwargs)
+        user = request.env["res.users"]._mfa_get_pending()
+        if not user:
+            return self._mfa_start_again(redirect)
+        if request.httprequest.method == "GET" and (device := user._mfa_find_device()):
+            device._touch(request.httprequest.remote_addr)
+            return self._mfa_finish(redirect)
+        remember = kwargs.pop("remember", None) and self._mfa_browser_keeps_cookie()
+        proves_factor = user._mfa_type() == "totp"
+        if "totp_token" in kwargs:
+            kwargs["totp_token"] = totp.normalise_code(kwargs["totp_token"]) or "no code"
+        response = super().web_totp(redirect=redirect, **kwargs)
+        if not session.uid:
+            response.qcontext["mfa_can_remember"] = self._mfa_browser_keeps_cookie()
+            return response
+        request.env.user._mfa_start_session(proven=proves_factor)
+        if remember:
+            self._mfa_remember(response)
+        return response
+
+    def _mfa_start_again(self, redirect):
+        """Void the half-open session and lead back to the password."""
+        request.session.logout(keep_db=True)
+        request.session["mfa_notice"] = "login"
+        return request.redirect_query("/web/login", {"redirect": redirect} if redirect else None)
+
+    def _mfa_finish(self, redirect):
+        """Finish the login of a trusted device, as core's controller does after a code."""
+        request.session.finalize(request.env)
+        request.update_env(user=request.session.uid)
+        request.update_context(**request.session.context)
+        request.env.user._mfa_start_session(proven=False)
+        return request.redirect(self._login_redirect(request.session.uid, redirect=redirect))
+
+    def _mfa_browser_keeps_cookie(self):
+        """Tell whether this browser would keep the cookie of a trusted device."""
+        secure = request.env["ir.config_parameter"]._mfa_flag("auth_totp.secure_cookie")
+        return browser.keeps_cookie(
+            secure, request.httprequest.scheme, request.httprequest.host
+        )
+
+    def _mfa_remember(self, response):
+        """Trust this browser from now on, by a cookie of this user's own."""
+        name, token, age = request.env.user._mfa_issue_device()
+        response.set_cookie(
+            name,
+            token,
+            max_age=age,
+            httponly=True,
+            samesite="Lax",
+            secure=request.env["ir.config_parameter"]._mfa_flag("auth_totp.secure_cookie"),
+        )

@@ -1,0 +1,28 @@
+from odoo import http
+from odoo.http import request
+
+from ..exceptions import SecondFactorRefused
+
+
+class Identity(http.Controller):
+    @http.route("/mfa/identity", type="jsonrpc", auth="user", readonly=False)
+    def identity(self, code=None):
+        """Tell whether this session needs to prove the second factor, and take a proof.
+
+        A refusal is an answer, not an error: an error would roll back its log line.
+
+        :param code: the code of an app, as text
+        :return: ``{"needs_code": bool, "error": text or False}``
+        """
+        user = request.env.user
+        needs_code = request.env["res.users.identitycheck"]._needs_code()
+        error = False
+        if needs_code and code is not None:
+            try:
+                user._mfa_check_app_code(code)
+            except SecondFactorRefused as refusal:
+                error = str(refusal)
+            else:
+                user._mfa_set_proof()
+                needs_code = False
+        return {"needs_code": needs_code, "error": error}

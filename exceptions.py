@@ -1,0 +1,23 @@
+"""Every way in which a second factor is refused.
+
+All are ``AccessDenied``, because core's login and identity checks catch that,
+and all carry a sentence for the person.
+"""
+
+from odoo.exceptions import AccessDenied
+
+
+class SecondFactorRefused(AccessDenied):
+    """Base of the refusals below."""
+
+
+class WrongCode(SecondFactorRefused):
+    """The code matches no app of the user, or is no code at all."""
+
+
+class UsedCode(SecondFactorRefused):
+    """The code is right, and its time step was accepted before (RFC 6238 §5.2)."""
+
+
+class TooManyCodes(SecondFactorRefused):
+    """Too many wrong codes: the next try is not yet due, and nothing was compared."""

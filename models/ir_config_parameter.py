@@ -1,0 +1,61 @@
+import logging
+from datetime import timedelta
+from functools import lru_cache
+
+from odoo import api, models
+
+_logger = logging.getLogger(__name__)
+
+DURATIONS = {
+    "auth_totp.trusted_device_age": timedelta(days=30),
+    "auth_totp.session_age": timedelta(days=30),
+    "auth_totp.login_timeout": timedelta(minutes=15),
+}
+"""Default of each duration."""
+UNITS = {
+    "auth_totp.trusted_device_age": timedelta(days=1),
+    "auth_totp.session_age": timedelta(days=1),
+    "auth_totp.login_timeout": timedelta(minutes=1),
+}
+"""What one unit of the parameter's number stands for."""
+FLAGS = {"auth_totp.secure_cookie": True, "auth_totp.session_extend": False}
+"""Default of each switch."""
+LONGEST = {key: timedelta(days=3650) // unit for key, unit in UNITS.items()}
+
+
+@lru_cache(maxsize=128)
+def _warn_once(key, value, default):
+    _logger.warning(
+        "System parameter %s is %r, which is no positive whole number: %s holds.",
+        key,
+        value,
+        default,
+    )
+
+
+class IrConfigParameter(models.Model):
+    _inherit = "ir.config_parameter"
+
+    @api.model
+    def _mfa_duration(self, key):
+        """Return the duration that ``key`` sets, as a ``timedelta``.
+
+        Anything but a positive whole number is logged once, and the default holds.
+        """
+        default = DURATIONS[key]
+        value = self.sudo().get_param(key)
+        if not value:
+            return default
+        number = int(value) if value.strip().isdecimal() else 0
+        if not 0 < number <= LONGEST[key]:
+            _warn_once(key, value, default)
+            return default
+        return number * UNITS[key]
+
+    @api.model
+    def _mfa_flag(self, key):
+        """Return the switch that ``key`` sets: ``0`` is off, ``1`` is on.
+
+        Any other text leaves the default, which is the stricter choice.
+        """
+        return {"0": False, "1": True}.get(self.sudo().get_param(key), FLAGS[key])

@@ -1,0 +1,65 @@
+import re
+import time
+
+from odoo import api, models
+from odoo.http import request
+
+DAY = 24 * 60 * 60
+REAL_USE = re.compile(
+    r"/web$|/odoo(/|$)|/my(/|$)|/web/action/load$|/web/dataset/call_button(/|$)"
+    r"|/web/dataset/call_kw/[^/]+/(web_save|web_read|web_search_read|unlink)$"
+)
+"""Paths that only a person asks for. What a page asks for by itself, again and
+again (presence, notifications, session checks, counters), is not among them."""
+
+
+class IrHttp(models.AbstractModel):
+    _inherit = "ir.http"
+
+    @classmethod
+    def _sanitize_cookies(cls, cookies):
+        """Hide the cookie of core's trusted devices: none is honoured here."""
+        super()._sanitize_cookies(cookies)
+        cookies.pop("td_id", None)
+
+    @classmethod
+    def _authenticate_explicit(cls, auth):
+        """End an MFA session that is past its age, on every route.
+
+        Relies on core checking ``session.uid`` after this: without one, the request
+        goes on as nobody's. Costs no query: the settings are in the ORM cache.
+        """
+        session = request.session
+        since = session.get("mfa_since")
+        if session.uid is not None and since is not None:
+            cls._mfa_check_session_age(session, since)
+        super()._authenticate_explicit(auth)
+
+    @classmethod
+    def _mfa_check_session_age(cls, session, since):
+        """Log out a session whose second factor was given too long ago, or renew it."""
+        parameters = request.env["ir.config_parameter"]
+        elapsed = time.time() - since
+        if elapsed >= parameters._mfa_duration("auth_totp.session_age").total_seconds():
+            session.logout(keep_db=True)
+            session["mfa_notice"] = "session"
+            request.env = api.Environment(request.env.cr, None, session.context)
+        elif elapsed >= DAY and parameters._mfa_flag("auth_totp.session_extend"):
+            if REAL_USE.match(request.httprequest.path):
+                session["mfa_since"] = time.time()
+
+    @api.model
+    def _mfa_session_end(self):
+        """Return when this session ends, in Unix seconds, if within a day; else ``None``."""
+        since = request.session.get("mfa_since")
+        if since is None:
+            return None
+        parameters = self.env["ir.config_parameter"]
+        end = since + parameters._mfa_duration("auth_totp.session_age").total_seconds()
+        return end if end - time.time() <= DAY else None
+
+    def session_info(self):
+        info = super().session_info()
+        if end := self._mfa_session_end():
+            info["mfa_session_end"] = end
+        return info

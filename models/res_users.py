@@ -1,0 +1,341 @@
+import logging
+import time
+
+from odoo import api, fields, models
+from odoo.exceptions import AccessError, UserError
+from odoo.fields import Domain
+from odoo.http import request
+from odoo.tools import SQL
+from odoo.tools.misc import consteq
+
+from ..exceptions import WrongCode
+from ..tools import totp
+from .res_users_identitycheck import check_second_factor
+from .res_users_mfa_guarded import check_door
+
+_logger = logging.getLogger(__name__)
+
+GUARDED_FIELDS = {
+    "mfa_enabled",
+    "mfa_since",
+    "mfa_epoch",
+    "authenticator_ids",
+    "trusted_device_ids",
+}
+PROOF_AGE = 10 * 60
+"""Seconds for which a proof of the second factor is good."""
+DEVICE_COOKIE = "trusted_devices_%d"
+"""Name of the cookie of one user, as the OCA module called it."""
+
+
+class ResUsers(models.Model):
+    _inherit = "res.users"
+
+    mfa_since = fields.Datetime(
+        copy=False,
+        readonly=True,
+        groups=fields.NO_ACCESS,
+        help="When two-factor authentication was enabled; empty while it is off.",
+    )
+    mfa_epoch = fields.Integer(
+        copy=False,
+        readonly=True,
+        groups=fields.NO_ACCESS,
+        help="Part of the session token: each change of a factor raises it, which ends "
+        "the sessions. NULL until the first change, so that installing ends none.",
+    )
+    mfa_enabled = fields.Boolean(
+        string="MFA enabled",
+        compute="_compute_mfa_enabled",
+        search="_search_mfa_enabled",
+    )
+    authenticator_ids = fields.One2many(
+        "res.users.authenticator", "user_id", string="Authenticator apps", copy=False, readonly=True
+    )
+    trusted_device_ids = fields.One2many(
+        "res.users.device", "user_id", string="Trusted devices", copy=False, readonly=True
+    )
+
+    @property
+    def SELF_READABLE_FIELDS(self):
+        return super().SELF_READABLE_FIELDS + [
+            "mfa_enabled",
+            "authenticator_ids",
+            "trusted_device_ids",
+        ]
+
+    @api.depends("mfa_since")
+    def _compute_mfa_enabled(self):
+        for user, user_sudo in zip(self, self.sudo(), strict=True):
+            user.mfa_enabled = bool(user_sudo.mfa_since)
+
+    def _search_mfa_enabled(self, operator, value):
+        if operator != "in":
+            return NotImplemented
+        enabled = SQL("(SELECT id FROM res_users WHERE mfa_since IS NOT NULL)")
+        wanted = set(map(bool, value))
+        if len(wanted) != 1:
+            return Domain.TRUE if wanted else Domain.FALSE
+        return Domain("id", "in" if wanted == {True} else "not in", enabled)
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        if any(GUARDED_FIELDS & vals.keys() for vals in vals_list):
+            check_door(self.env)
+        return super().create(vals_list)
+
+    def write(self, vals):
+        """Refuse to change factors directly; a new password voids the trusted devices."""
+        if GUARDED_FIELDS & vals.keys():
+            check_door(self.env)
+        result = super().write(vals)
+        if "password" in vals:
+            self.sudo().trusted_device_ids._mfa_open_door().unlink()
+        return result
+
+    # -- who may do what -----------------------------------------------------------
+
+    def _mfa_check_self(self):
+        """:raise AccessError: unless this is the user who acts"""
+        if self != self.env.user:
+            raise AccessError(self.env._("Only the owner of an account can do this."))
+
+    def _mfa_check_rank(self):
+        """Refuse to act on somebody else's account unless the actor outranks it.
+
+        An actor needs the access rights of an administrator, no fewer groups than
+        the account, and a second factor, which :func:`check_second_factor` has asked
+        for already.
+
+        :raise AccessError: saying what is missing
+        """
+        actor = self.env.user
+        if self == actor:
+            return
+        if not actor._is_admin():
+            raise AccessError(self.env._("Only an administrator can do this for somebody else."))
+        for user in self.sudo():
+            outranked = actor._is_system() or user.all_group_ids <= actor.all_group_ids
+            if user._is_superuser() or not outranked:
+                raise AccessError(
+                    self.env._(
+                        "%(user)s has more access rights than you. Ask an administrator who "
+                        "has at least the same.",
+                        user=user.name,
+                    )
+                )
+        if not actor._mfa_proof_is_fresh():
+            raise AccessError(
+                self.env._(
+                    "Enable two-factor authentication on your own account first: it proves "
+                    "that it is you who helps a colleague."
+                )
+            )
+
+    @api.model
+    def _mfa_proof_is_fresh(self):
+        """Tell whether this session proved a second factor in the last ten minutes."""
+        return bool(request) and request.session.get("mfa_proof", 0) > time.time() - PROOF_AGE
+
+    @api.model
+    def _mfa_set_proof(self):
+        """Note that this session has just proven a second factor."""
+        request.session["mfa_proof"] = time.time()
+
+    @api.model
+    def _mfa_start_session(self, proven):
+        """Note in a session that has just been finished when that was.
+
+        :param bool proven: a code was given now, not by a trusted device before
+        """
+        request.session["mfa_since"] = time.time()
+        request.session.pop("mfa_pending", None)
+        if proven:
+            self._mfa_set_proof()
+
+    # -- codes ---------------------------------------------------------------------
+
+    def _mfa_check_app_code(self, code):
+        """Return the app of this user whose code this is, and use the code up.
+
+        The try is counted before anything is compared; what is no code at all is
+        neither counted nor compared.
+
+        :param code: as ``tools.totp.normalise_code`` takes it
+        :raise SecondFactorRefused: with a sentence for the person
+        """
+        self.ensure_one()
+        attempts = self.env["res.users.mfa.attempt"]
+        address = request.httprequest.remote_addr if request else "n/a"
+        try:
+            if totp.normalise_code(code) is None:
+                raise WrongCode(
+                    self.env._("Enter the six digits that your authenticator app shows.")
+                )
+            attempts._reserve(self)
+            app = self.sudo().authenticator_ids._accept(code)
+        except Exception as refusal:
+            _logger.info(
+                "MFA code of user #%d refused from %s: %s", self.id, address, type(refusal).__name__
+            )
+            raise
+        attempts._clear(self)
+        _logger.info("MFA code of user #%d accepted from %s, app %d", self.id, address, app.id)
+        return app
+
+    # -- the half-open session -----------------------------------------------------
+
+    def _mfa_stamp_pending(self):
+        """Note in the half-open session when and in which state its account passed."""
+        request.session["mfa_pending"] = {
+            "since": time.time(),
+            "state": self._compute_session_token(request.session.sid) or "",
+        }
+
+    @api.model
+    def _mfa_get_pending(self):
+        """Return the user whose password this session has passed, or none.
+
+        None also when that was longer ago than ``auth_totp.login_timeout`` minutes,
+        or when password, factors or activity of the account changed since: the
+        session token covers them all.
+        """
+        session = request.session
+        user = self.browse(session.get("pre_uid") or ())
+        pending = session.get("mfa_pending") or {}
+        timeout = self.env["ir.config_parameter"]._mfa_duration("auth_totp.login_timeout")
+        if not user or time.time() - pending.get("since", 0) >= timeout.total_seconds():
+            return self.browse()
+        state = user._compute_session_token(session.sid)
+        return user if state and consteq(pending["state"], state) else self.browse()
+
+    # -- trusted devices -----------------------------------------------------------
+
+    def _mfa_find_device(self):
+        """Return the trusted device of this user that the request comes from, or none."""
+        self.ensure_one()
+        return self.env["res.users.device"]._find(
+            self,
+            request.cookies.get(DEVICE_COOKIE % self.id),
+            request.httprequest.user_agent,
+        )
+
+    def _mfa_issue_device(self):
+        """Trust the browser of this request; return ``(cookie name, token, seconds)``."""
+        self.ensure_one()
+        city, country = request.geoip.city.name, request.geoip.country_name
+        token, age = self.env["res.users.device"]._issue(
+            self,
+            request.httprequest.user_agent,
+            request.httprequest.remote_addr,
+            f"{city}, {country}" if city else country,
+        )
+        return DEVICE_COOKIE % self.id, token, age
+
+    # -- changes of factors --------------------------------------------------------
+
+    def _mfa_set_enabled(self, enabled):
+        """Switch MFA on or off in the database, without telling anybody."""
+        since = fields.Datetime.now() if enabled else None
+        self.env.cr.execute(
+            SQL("UPDATE res_users SET mfa_since = %s WHERE id = ANY(%s)", since, list(self.ids))
+        )
+        self.invalidate_recordset(["mfa_since", "mfa_enabled", "totp_enabled"], flush=False)
+        self._mfa_factor_changed()
+
+    def _mfa_factor_changed(self):
+        """End the sessions of these users but the acting one, and void their devices.
+
+        The row in core's signalling table reaches every worker with this very
+        transaction: clearing the cache alone leaves a moment in which another thread
+        caches the old session token again (``odoo.orm.registry.signal_changes``).
+        """
+        self.sudo().trusted_device_ids._mfa_open_door().unlink()
+        self.env.cr.execute(
+            SQL(
+                "UPDATE res_users SET mfa_epoch = COALESCE(mfa_epoch, 0) + 1 WHERE id = ANY(%s)",
+                list(self.ids),
+            )
+        )
+        self.env.cr.execute("INSERT INTO orm_signaling_default DEFAULT VALUES")
+        self.invalidate_recordset(["mfa_epoch"], flush=False)
+        self.env.registry.clear_cache()
+        if request and request.session.uid in self.ids:
+            self.env.flush_all()
+            request.session.session_token = self.env.user._compute_session_token(
+                request.session.sid
+            )
+
+    def _mfa_enrol(self, name, secret, step):
+        """Add an app that has just been proven, and switch MFA on if it is off.
+
+        :param int step: the time step whose code proved the app
+        """
+        self.ensure_one()
+        app = self.env["res.users.authenticator"]._enrol(self, name, secret, step)
+        if self.mfa_enabled:
+            self._mfa_factor_changed()
+            self._mfa_notify(
+                lambda user: user.env._("Security Update: Authenticator App Added"),
+                lambda user: user.env._(
+                    "An authenticator app was added to your account: %(name)s", name=app.name
+                ),
+            )
+        else:
+            self._mfa_set_enabled(True)
+            self._mfa_notify_enabled()
+        if request and request.session.uid == self.id:
+            self._mfa_set_proof()
+        _logger.info("MFA app %d enrolled by user #%d", app.id, self.id)
+        return app
+
+    def _mfa_enable(self):
+        """Switch MFA on again; a code of an enrolled app has just been checked."""
+        self._mfa_set_enabled(True)
+        self._mfa_notify_enabled()
+        _logger.info("MFA of users %s enabled by user #%d", self.ids, self.env.uid)
+
+    def _mfa_disable(self):
+        """Switch MFA off. The apps stay, the trusted devices go."""
+        self._mfa_set_enabled(False)
+        self._mfa_notify(
+            lambda user: user.env._("Security Update: 2FA Deactivated"),
+            lambda user: user.env._("Two-factor authentication has been deactivated on your account"),
+        )
+        _logger.info("MFA of users %s disabled by user #%d", self.ids, self.env.uid)
+
+    def _mfa_notify_enabled(self):
+        self._mfa_notify(
+            lambda user: user.env._("Security Update: 2FA Activated"),
+            lambda user: user.env._("Two-factor authentication has been activated on your account"),
+        )
+
+    def _mfa_notify(self, subject, content):
+        """Mail each user, in their own language and core's security-notice layout.
+
+        :param subject: function of the user in their language, to a text
+        :param content: likewise
+        """
+        for user in self.sudo():
+            user = user.with_context(lang=user.lang)
+            user._notify_security_setting_update(subject(user), content(user), suggest_2fa=False)
+
+    # -- buttons -------------------------------------------------------------------
+
+    @check_second_factor
+    def action_mfa_enable(self):
+        """Ask for a code of one of the apps, then switch MFA on again."""
+        self.ensure_one()
+        self._mfa_check_self()
+        if not self.sudo().authenticator_ids:
+            raise UserError(self.env._("Add an authenticator app first."))
+        return self.env["res.users.mfa.enable"]._start()._mfa_dialog(
+            self.env._("Enable Two-Factor Authentication")
+        )
+
+    def _mfa_action_security(self):
+        """Return the action that shows one's own two-factor settings in a dialog."""
+        return self.action_open_my_account_settings() | {
+            "target": "new",
+            "context": {"dialog_size": "large"},
+        }

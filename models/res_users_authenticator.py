@@ -1,0 +1,229 @@
+import logging
+import time
+
+from odoo import api, fields, models
+from odoo.exceptions import UserError, ValidationError
+from odoo.http import request
+from odoo.tools import SQL, sql
+
+from ..exceptions import UsedCode, WrongCode
+from ..tools import totp
+from .res_users_identitycheck import check_second_factor
+
+_logger = logging.getLogger(__name__)
+
+MAX_PER_USER = 10
+MAX_NAME_LENGTH = 64
+
+
+class ResUsersAuthenticator(models.Model):
+    """An authenticator app of a user.
+
+    The secret stands in the column ``secret_key``, which the ORM does not know:
+    the field of that name is computed and empty outside this addon's own code,
+    so that no API reads, searches, groups or exports it.
+    """
+
+    _name = "res.users.authenticator"
+    _inherit = "res.users.mfa.guarded"
+    _description = "Authenticator App"
+    _order = "id"
+
+    name = fields.Char(required=True, readonly=True)
+    user_id = fields.Many2one(
+        "res.users", required=True, readonly=True, index=True, ondelete="cascade"
+    )
+    secret_key = fields.Char(
+        compute="_compute_secret_key", groups=fields.NO_ACCESS, copy=False, export_string_translation=False
+    )
+    last_step = fields.Integer(
+        string="Last accepted time step", readonly=True, groups=fields.NO_ACCESS, copy=False
+    )
+    last_used = fields.Datetime(readonly=True, copy=False)
+
+    _name_uniq = models.Constraint(
+        "UNIQUE (user_id, name)", "You already have an app of this name."
+    )
+
+    def init(self):
+        super().init()
+        if not sql.column_exists(self.env.cr, self._table, "secret_key"):
+            sql.create_column(self.env.cr, self._table, "secret_key", "varchar")
+
+    def _compute_secret_key(self):
+        secrets = self._read_secrets() if self.env.context.get("mfa_door") else {}
+        for app in self:
+            app.secret_key = secrets.get(app.id)
+
+    def _read_secrets(self):
+        """Return ``{id: secret}`` of these apps, in Base32."""
+        self.env.cr.execute(
+            SQL(
+                "SELECT id, secret_key FROM %s WHERE id = ANY(%s)",
+                SQL.identifier(self._table),
+                list(self._ids),
+            )
+        )
+        return dict(self.env.cr.fetchall())
+
+    # -- enrolment -----------------------------------------------------------------
+
+    @api.model
+    def _check_new_name(self, user, name):
+        """Return ``name`` as it is stored.
+
+        :raise ValidationError: when it is empty, too long, or used by another app
+            of ``user``; upper and lower case count as the same
+        """
+        name = " ".join((name or "").split())
+        if not name or len(name) > MAX_NAME_LENGTH:
+            raise ValidationError(
+                self.env._(
+                    "Give the app a name of 1 to %(length)d characters.", length=MAX_NAME_LENGTH
+                )
+            )
+        others = user.sudo().authenticator_ids - self
+        if name.casefold() in [other.name.casefold() for other in others]:
+            raise ValidationError(
+                self.env._("You already have an app named “%(name)s”. Choose another name.", name=name)
+            )
+        return name
+
+    @api.model
+    def _propose_name(self, user):
+        """Return a name that no app of ``user`` has yet."""
+        taken = {name.casefold() for name in user.sudo().authenticator_ids.mapped("name")}
+        proposal = base = self.env._("Authenticator app")
+        number = 1
+        while proposal.casefold() in taken:
+            number += 1
+            proposal = f"{base} {number}"
+        return proposal
+
+    @api.model
+    def _check_room_for(self, user):
+        """:raise UserError: when ``user`` has as many apps as one may have"""
+        if len(user.sudo().authenticator_ids) >= MAX_PER_USER:
+            raise UserError(
+                self.env._(
+                    "You have %(count)d apps, which is the most. Remove one that you no longer use.",
+                    count=MAX_PER_USER,
+                )
+            )
+
+    @api.model
+    def _enrol(self, user, name, secret, last_step=None):
+        """Store a new app of ``user`` and return it.
+
+        The secret is written by a query that is never logged, on a row whose
+        constraints have been met already.
+
+        :param str secret: Base32; kept as it is, since core lets any text pass
+        :param int last_step: the time step whose code proved the app
+        """
+        self._check_room_for(user)
+        app = self._mfa_open_door().create(
+            {
+                "name": self._check_new_name(user, name),
+                "user_id": user.id,
+                "last_step": last_step,
+                "last_used": last_step and fields.Datetime.now(),
+            }
+        )
+        app.flush_recordset()
+        self.env.cr.execute(
+            SQL(
+                "UPDATE %s SET secret_key = %s WHERE id = %s",
+                SQL.identifier(self._table),
+                secret,
+                app.id,
+            ),
+            log_exceptions=False,
+        )
+        return app
+
+    # -- verification --------------------------------------------------------------
+
+    def _accept(self, code):
+        """Return the app whose code this is, and use up the code's time step.
+
+        Every app is compared. The step is used up by one conditional update, so
+        that of two requests with one code exactly one gets it.
+
+        :raise WrongCode: when no app has this code now
+        :raise UsedCode: when one has, and its time step was accepted before
+        """
+        now = time.time()
+        secrets = self._read_secrets()
+        steps = {app: totp.matching_step(secrets[app.id] or "", code, now) for app in self}
+        matches = [(app, step) for app, step in steps.items() if step is not None]
+        if not matches:
+            raise WrongCode(
+                self.env._("Verification failed, please double-check the 6-digit code")
+            )
+        for app, step in matches:
+            if app._use_up(step):
+                return app
+        raise UsedCode(
+            self.env._("This code was used already. Wait for the next one, then enter that.")
+        )
+
+    def _use_up(self, step):
+        """Mark ``step`` as the last accepted one; false if it or a later one was before."""
+        self.env.cr.execute(
+            SQL(
+                """UPDATE %s SET last_step = %s, last_used = %s
+                    WHERE id = %s AND COALESCE(last_step, -1) < %s""",
+                SQL.identifier(self._table),
+                step,
+                fields.Datetime.now(),
+                self.id,
+                step,
+            )
+        )
+        self.invalidate_recordset(["last_step", "last_used"], flush=False)
+        return bool(self.env.cr.rowcount)
+
+    # -- buttons -------------------------------------------------------------------
+
+    @check_second_factor
+    def action_rename(self):
+        self.ensure_one()
+        self.user_id._mfa_check_self()
+        wizard = self.env["res.users.authenticator.rename"]._start(self)
+        return wizard._mfa_dialog(self.env._("Rename the App"))
+
+    @check_second_factor
+    def action_remove(self):
+        """Remove these apps; the last one of an account with MFA on stays.
+
+        :raise UserError: when it is the last one, saying what to do instead
+        :raise AccessError: when they are neither one's own nor within one's rank
+        """
+        for user, apps in self.sudo().grouped("user_id").items():
+            user = user.with_env(self.env)
+            user._mfa_check_rank()
+            if user.mfa_enabled and not user.sudo().authenticator_ids - apps:
+                raise UserError(
+                    self.env._(
+                        "This is the last app. Add another one first, or disable two-factor "
+                        "authentication."
+                    )
+                )
+            names = ", ".join(apps.mapped("name"))
+            apps._mfa_open_door().unlink()
+            user._mfa_factor_changed()
+            user._mfa_notify(
+                lambda user: user.env._("Security Update: Authenticator App Removed"),
+                lambda user, names=names: user.env._(
+                    "An authenticator app was removed from your account: %(names)s", names=names
+                ),
+            )
+            _logger.info(
+                "MFA app %s of user #%d removed by user #%d from %s",
+                apps.ids,
+                user.id,
+                self.env.uid,
+                request.httprequest.remote_addr if request else "n/a",
+            )
+        return {"type": "ir.actions.client", "tag": "soft_reload"}

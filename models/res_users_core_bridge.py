@@ -1,0 +1,188 @@
+"""What core's modules and third parties call, answered by this addon.
+
+To be read again with each new Odoo version, beside ``auth_totp``,
+``auth_totp_mail`` and ``odoo.service.security``.
+"""
+
+import hmac
+import time
+from hashlib import sha256
+
+from odoo import SUPERUSER_ID, api, models
+from odoo.exceptions import AccessError, UserError
+from odoo.http import request
+
+from ..exceptions import WrongCode
+from ..tools import totp
+from .res_users_identitycheck import check_second_factor
+
+
+class ResUsers(models.Model):
+    _inherit = "res.users"
+
+    # -- core's fields -------------------------------------------------------------
+
+    @api.depends("mfa_since")
+    def _compute_totp_enabled(self):
+        for user in self:
+            user.totp_enabled = user.mfa_enabled
+
+    def _totp_enable_search(self, operator, value):
+        """Core's own search answers ``= False`` with the users who have 2FA."""
+        return self._search_mfa_enabled(operator, value)
+
+    def _compute_totp_secret(self):
+        """Answer code in superuser mode with the secret of the app used last.
+
+        The column ``res_users.totp_secret``, which core reads here, is empty while
+        this addon is installed. Sessions that became the superuser are clients.
+        """
+        client = request and request.session.uid == SUPERUSER_ID
+        for user in self:
+            user = user._origin or user
+            apps = user.sudo().authenticator_ids if user.mfa_enabled and not client else ()
+            last = max(apps, key=lambda app: (app.last_used or app.create_date, app.id), default=None)
+            user.totp_secret = last and last._mfa_open_door().secret_key
+
+    def _inverse_token(self):
+        """Enrol the app whose secret is written; switch MFA off where none is.
+
+        The notice to the user is core's, sent by ``auth_totp_mail``'s ``write``.
+        Core lets any text pass for a secret, and so does this.
+        """
+        if request and request.session.uid == SUPERUSER_ID:
+            raise AccessError(self.env._("An authenticator app is enrolled by its owner only."))
+        apps = self.env["res.users.authenticator"]
+        for user in self:
+            secret = user.totp_secret
+            if secret:
+                apps._enrol(user, apps._propose_name(user), secret)
+            user._mfa_set_enabled(bool(secret))
+
+    # -- the session token ---------------------------------------------------------
+
+    def _get_session_token_fields(self):
+        return super()._get_session_token_fields() | {"mfa_epoch"}
+
+    def _legacy_session_token_hash_compute(self, sid):
+        """Accept a session that core started before it handed its secret over.
+
+        Relies on ``service/security.py``: a session whose token is not the present
+        one may still carry the "legacy" one, and is given the present one then.
+        Core's token covered the secret in ``res_users.totp_secret``. It is put back
+        here for a user whose factors have not changed since this addon was installed:
+        the first change sets ``mfa_epoch``, and the old token is void.
+        """
+        values = dict(self._session_token_get_values() or ())
+        adopted = self.sudo().authenticator_ids[:1]
+        if not values or not adopted or values["mfa_epoch"] is not None:
+            return super()._legacy_session_token_hash_compute(sid)
+        values["totp_secret"] = adopted._mfa_open_door().secret_key
+        key = str(tuple(item for item in values.items() if item[1] is not None))
+        return hmac.new(key.encode(), sid.encode(), sha256).hexdigest()
+
+    # -- the login -----------------------------------------------------------------
+
+    def authenticate(self, credential, user_agent_env):
+        """Stamp the half-open session where the password was accepted.
+
+        Core asks ``_mfa_url`` many times, and this method once. A login that core
+        marks ``mfa: skip`` (a passkey) needs no second step, hence no stamp.
+        """
+        auth_info = super().authenticate(credential, user_agent_env)
+        interactive = request and (user_agent_env or {}).get("interactive")
+        if interactive and auth_info.get("mfa") != "skip":
+            self.browse(auth_info["uid"])._mfa_stamp_pending()
+        return auth_info
+
+    def _notify_security_new_connection(self, auth_info):
+        """Core looks for its own trusted devices only, and mails without one."""
+        user = self.browse(auth_info["uid"])
+        if request and user._mfa_find_device():
+            return
+        super()._notify_security_new_connection(auth_info)
+
+    def _check_credentials(self, credential, env):
+        """Verify a code against all apps of the user.
+
+        Core verifies ``totp`` against its single secret and its own counter, so it is
+        not asked. ``token`` is an ``int`` without leading zeros, or a text.
+        """
+        if credential["type"] != "totp":
+            return super()._check_credentials(credential, env)
+        if not self.mfa_enabled:
+            raise WrongCode(self.env._("Two-factor authentication is not enabled."))
+        self._mfa_check_app_code(credential.get("token"))
+        return {"uid": self.id, "auth_method": "totp", "mfa": "default"}
+
+    # -- enrolment and its end -----------------------------------------------------
+
+    @check_second_factor
+    def action_totp_enable_wizard(self):
+        """Open the enrolment screen: ours, or core's for the portal page."""
+        self.ensure_one()
+        self._mfa_check_self()
+        self.env["res.users.authenticator"]._check_room_for(self)
+        if self._is_internal():
+            wizard = self.env["res.users.authenticator.create"]._start()
+            return wizard._mfa_dialog(self.env._("Add an Authenticator App"))
+        wizard = self.env["auth_totp.wizard"]._mfa_start(
+            self, totp.group_by_four(totp.generate_secret())
+        )
+        return {"type": "ir.actions.act_window", "res_model": wizard._name, "res_id": wizard.id}
+
+    def _totp_try_setting(self, secret, code):
+        """Enrol an app for the current user if ``code`` proves it, as core does.
+
+        :return: whether it was enrolled
+        """
+        if self.mfa_enabled or self != self.env.user:
+            return False
+        secret = totp.normalise_secret(secret)
+        step = totp.matching_step(secret, code, time.time())
+        if step is None:
+            return False
+        self._mfa_enrol(self.env["res.users.authenticator"]._propose_name(self), secret, step)
+        return True
+
+    @check_second_factor
+    def action_totp_disable(self):
+        """Switch MFA off for oneself, or within one's rank for others."""
+        self._mfa_check_rank()
+        users = self.filtered("mfa_enabled")
+        if not users:
+            raise UserError(self.env._("Two-factor authentication is not enabled."))
+        users._mfa_disable()
+        return {
+            "type": "ir.actions.client",
+            "tag": "display_notification",
+            "params": {
+                "type": "warning",
+                "message": self.env._(
+                    "Two-factor authentication disabled for the following user(s): %(names)s",
+                    names=", ".join(users.mapped("name")),
+                ),
+                "next": {"type": "ir.actions.client", "tag": "soft_reload"},
+            },
+        }
+
+    @check_second_factor
+    def revoke_all_devices(self):
+        self._mfa_check_rank()
+        super().revoke_all_devices()
+        return {"type": "ir.actions.client", "tag": "soft_reload"}
+
+    def _revoke_all_devices(self):
+        super()._revoke_all_devices()
+        self.sudo().trusted_device_ids.with_env(self.env)._revoke()
+
+    def action_open_my_account_settings(self):
+        """Open the two-factor screen where core's invitation by mail leads to."""
+        self.ensure_one()
+        return {
+            "type": "ir.actions.act_window",
+            "name": self.env._("Two-factor authentication"),
+            "res_model": "res.users",
+            "res_id": self.id,
+            "views": [(self.env.ref("auth_totp_mfa.view_res_users_mfa_form").id, "form")],
+        }

@@ -1,0 +1,178 @@
+import logging
+from datetime import timedelta
+
+from odoo import api, fields, models
+from odoo.http import request
+from odoo.tools import SQL
+
+from ..tools import browser, device_token
+from .res_users_identitycheck import check_second_factor
+
+_logger = logging.getLogger(__name__)
+
+
+class ResUsersDevice(models.Model):
+    """A browser in which its user need not give a code again.
+
+    The browser keeps a random token in a cookie, the server only its SHA-256.
+    The token is bound to browser family and platform.
+    """
+
+    _name = "res.users.device"
+    _inherit = "res.users.mfa.guarded"
+    _description = "Trusted Device"
+    _order = "id desc"
+
+    name = fields.Char(required=True, readonly=True)
+    user_id = fields.Many2one(
+        "res.users", required=True, readonly=True, index=True, ondelete="cascade"
+    )
+    token_hash = fields.Char(
+        required=True, readonly=True, copy=False, groups=fields.NO_ACCESS
+    )
+    fingerprint = fields.Char(readonly=True, copy=False, groups=fields.NO_ACCESS)
+    added_from = fields.Char(readonly=True, help="Address, and place where it is known.")
+    last_ip = fields.Char(string="Last address", readonly=True)
+    last_used = fields.Datetime(readonly=True)
+    expires_at = fields.Datetime(required=True, readonly=True, groups=fields.NO_ACCESS)
+    expiration_date = fields.Datetime(string="Expires", compute="_compute_expiration_date")
+
+    _token_hash_uniq = models.Constraint("UNIQUE (token_hash)", "A token is issued once.")
+
+    @api.depends("expires_at", "create_date", "user_id")
+    def _compute_expiration_date(self):
+        for user, devices in self.sudo().grouped("user_id").items():
+            age = self._get_age(user)
+            for device in devices:
+                device.expiration_date = min(device.expires_at, device.create_date + age)
+
+    @api.model
+    def _get_age(self, user):
+        """Return for how long a device of ``user`` is trusted, as a ``timedelta``.
+
+        Core's method decides, as ``auth_timeout`` shortens it for the groups of
+        ``env.user``. Where the system parameter is not set, this addon's default
+        is shorter than core's 90 days.
+        """
+        core = self.env["auth_totp.device"].with_user(user).sudo()._get_trusted_device_age()
+        ours = self.env["ir.config_parameter"]._mfa_duration("auth_totp.trusted_device_age")
+        return min(timedelta(seconds=core), ours)
+
+    @api.model
+    def _issue(self, user, user_agent, address, place=None):
+        """Trust the browser that asks, and return ``(token, age in seconds)``.
+
+        :param user_agent: ``request.httprequest.user_agent``
+        :param str address: the IP address it asks from
+        :param str place: where that address is, if known
+        """
+        token = device_token.generate()
+        age = self._get_age(user)
+        now = fields.Datetime.now()
+        device = self._mfa_open_door().create(
+            {
+                "name": self._describe(user_agent),
+                "user_id": user.id,
+                "token_hash": device_token.fingerprint(token),
+                "fingerprint": browser.binding(user_agent),
+                "added_from": f"{place} ({address})" if place else address,
+                "last_ip": address,
+                "last_used": now,
+                "expires_at": now + age,
+            }
+        )
+        _logger.info("MFA device %d of user #%d trusted from %s", device.id, user.id, address)
+        return token, int(age.total_seconds())
+
+    @api.model
+    def _describe(self, user_agent):
+        family, platform = browser.family(user_agent)
+        return self.env._(
+            "%(browser)s on %(platform)s",
+            browser=family.capitalize() or self.env._("Unknown browser"),
+            platform=platform.capitalize() or self.env._("unknown platform"),
+        )
+
+    @api.model
+    def _find(self, user, token, user_agent):
+        """Return the trusted device of ``user`` that ``token`` proves, or none.
+
+        A token that another browser family or platform presents is refused, and
+        the refusal logged: the cookie has been copied.
+        """
+        if not token:
+            return self.browse()
+        self.env.cr.execute(
+            SQL(
+                """SELECT id, fingerprint, create_date, expires_at FROM %s
+                    WHERE token_hash = %s AND user_id = %s""",
+                SQL.identifier(self._table),
+                device_token.fingerprint(token),
+                user.id,
+            )
+        )
+        row = self.env.cr.fetchone()
+        if not row:
+            return self.browse()
+        device_id, fingerprint, created, expires = row
+        if fingerprint != browser.binding(user_agent):
+            _logger.warning(
+                "MFA device %d of user #%d REFUSED: bound to %s, presented by %s",
+                device_id,
+                user.id,
+                fingerprint,
+                browser.binding(user_agent),
+            )
+            return self.browse()
+        if fields.Datetime.now() >= min(expires, created + self._get_age(user)):
+            return self.browse()
+        return self.browse(device_id)
+
+    def _touch(self, address):
+        """Note that this device has just been used from ``address``."""
+        self.env.cr.execute(
+            SQL(
+                "UPDATE %s SET last_used = %s, last_ip = %s WHERE id = %s",
+                SQL.identifier(self._table),
+                fields.Datetime.now(),
+                address,
+                self.id,
+            )
+        )
+        self.invalidate_recordset(["last_used", "last_ip"], flush=False)
+
+    @check_second_factor
+    def action_revoke(self):
+        """Trust these devices no longer.
+
+        :raise AccessError: when they are neither one's own nor within one's rank
+        """
+        for user, devices in self.sudo().grouped("user_id").items():
+            user.with_env(self.env)._mfa_check_rank()
+            devices._revoke()
+        return {"type": "ir.actions.client", "tag": "soft_reload"}
+
+    def _revoke(self):
+        """Delete these devices, log it, and tell their owners."""
+        for user, devices in self.sudo().grouped("user_id").items():
+            names = ", ".join(devices.mapped("name"))
+            _logger.info(
+                "MFA devices %s of user #%d revoked by user #%d from %s",
+                devices.ids,
+                user.id,
+                self.env.uid,
+                request.httprequest.remote_addr if request else "n/a",
+            )
+            devices._mfa_open_door().unlink()
+            user._mfa_notify(
+                lambda user: user.env._("Security Update: Trusted Device Removed"),
+                lambda user, names=names: user.env._(
+                    "These devices are no longer trusted, and a code is asked there at the "
+                    "next login: %(names)s",
+                    names=names,
+                ),
+            )
+
+    @api.autovacuum
+    def _gc_expired(self):
+        self._mfa_open_door().search([("expires_at", "<", fields.Datetime.now())]).unlink()

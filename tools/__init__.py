@@ -1,0 +1,1 @@
+from . import browser, device_token, qr, totp

@@ -1,0 +1,39 @@
+"""What a browser says of itself, and what it does with a cookie."""
+
+import ipaddress
+
+
+def family(user_agent):
+    """Return ``(browser, platform)`` in lower case, empty where unknown.
+
+    :param user_agent: an object with ``browser`` and ``platform``, such as
+        ``request.httprequest.user_agent``
+    """
+    return (user_agent.browser or "").lower(), (user_agent.platform or "").lower()
+
+
+def binding(user_agent):
+    """Return the text that a device token is bound to; no version is part of it."""
+    return "/".join(family(user_agent))
+
+
+def is_localhost(host):
+    """Tell whether ``host`` (with or without port) is this very machine.
+
+    Browsers trust it without TLS: W3C Secure Contexts §3.1.
+    """
+    name = host.rsplit("]", 1)[0].lstrip("[") if host.startswith("[") else host.split(":")[0]
+    if name == "localhost" or name.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False
+
+
+def keeps_cookie(secure, scheme, host):
+    """Tell whether a browser keeps a cookie sent over ``scheme`` by ``host``.
+
+    :param bool secure: the cookie carries the Secure attribute (RFC 6265bis §5.7)
+    """
+    return not secure or scheme == "https" or is_localhost(host)

@@ -1,0 +1,87 @@
+"""Time-based one-time passwords (RFC 6238), computed by ``pyotp``.
+
+Pure functions: no ORM, no request, no clock of their own.
+"""
+
+import binascii
+import unicodedata
+
+import pyotp
+
+TIME_STEP = 30
+"""Length of a time step, in seconds (RFC 6238 §4.1, X)."""
+DIGITS = 6
+DRIFT = 1
+"""Time steps accepted before and after the current one (RFC 6238 §5.2)."""
+SECRET_LENGTH = 32
+"""Base32 characters of a new secret: 160 bits (RFC 4226 §4, R6)."""
+
+
+def generate_secret():
+    """Return a new random secret in Base32."""
+    return pyotp.random_base32(SECRET_LENGTH)
+
+
+def normalise_secret(secret):
+    """Return ``secret`` as it is stored: upper case, without spaces or hyphens."""
+    return "".join(secret.split()).replace("-", "").upper()
+
+
+def group_by_four(secret):
+    """Return ``secret`` in groups of four characters, as a person copies it."""
+    return " ".join(secret[i : i + 4] for i in range(0, len(secret), 4))
+
+
+def normalise_code(code):
+    """Return the six ASCII digits that a person meant, or ``None``.
+
+    Spaces and hyphens are dropped, and the decimal digits of every script
+    (Arabic-Indic, full-width …) are read as digits.
+
+    :param code: text, or an ``int`` whose leading zeros core has dropped
+    """
+    if isinstance(code, bool) or not isinstance(code, int | str):
+        return None
+    if isinstance(code, int):
+        return f"{code:0{DIGITS}d}" if 0 <= code < 10**DIGITS else None
+    kept = [c for c in code[:64] if not c.isspace() and unicodedata.category(c) != "Pd"]
+    digits = [unicodedata.decimal(c, None) for c in kept]
+    if len(digits) != DIGITS or None in digits:
+        return None
+    return "".join(map(str, digits))
+
+
+def matching_step(secret, code, now):
+    """Return the newest time step within the drift whose code is ``code``, or ``None``.
+
+    All steps are compared, each in constant time, so that the time taken tells
+    nothing about the secret. A secret that is no Base32 matches nothing.
+
+    :param str secret: Base32
+    :param code: as :func:`normalise_code` takes it
+    :param float now: Unix time in seconds
+    """
+    code = normalise_code(code)
+    if code is None:
+        return None
+    current = int(now // TIME_STEP)
+    otp = pyotp.TOTP(normalise_secret(secret), digits=DIGITS, interval=TIME_STEP)
+    found = None
+    try:
+        for step in range(max(current - DRIFT, 0), current + DRIFT + 1):
+            if pyotp.utils.strings_equal(otp.generate_otp(step), code):
+                found = step
+    except (binascii.Error, ValueError):
+        return None
+    return found
+
+
+def provisioning_uri(secret, account, issuer):
+    """Return the ``otpauth://`` URI that an authenticator app reads.
+
+    Colons separate issuer and account in the URI's label, so both lose theirs.
+    """
+    otp = pyotp.TOTP(secret, digits=DIGITS, interval=TIME_STEP)
+    return otp.provisioning_uri(
+        name=account.replace(":", " "), issuer_name=issuer.replace(":", " ")
+    )

@@ -1,0 +1,70 @@
+from odoo import api, models
+from odoo.exceptions import AccessError, UserError
+
+from ..models.res_users_mfa_guarded import DOOR, check_door
+
+
+class ResUsersMfaDialog(models.AbstractModel):
+    """A dialog that its user opens by a button of this addon, and only so.
+
+    The web client saves a dialog before it calls its button: what a person types
+    may be written by the owner, all else and creation are refused.
+    """
+
+    _name = "res.users.mfa.dialog"
+    _description = "Dialog of Two-Factor Authentication"
+    _allow_sudo_commands = False
+    _transient_max_hours = 0.5
+    _typed_fields = frozenset()
+
+    @api.model
+    def _start(self, **vals):
+        """Return a new dialog of the current user."""
+        return self.sudo().with_context(mfa_door=DOOR).create(vals).with_env(self.env)
+
+    def _mfa_dialog(self, title):
+        """Return the action that shows this dialog under ``title``."""
+        return {
+            "type": "ir.actions.act_window",
+            "name": title,
+            "res_model": self._name,
+            "res_id": self.id,
+            "views": [(False, "form")],
+            "target": "new",
+            "context": {"dialog_size": "medium"},
+        }
+
+    def _mfa_check_owner(self):
+        """:raise UserError: when the dialog is gone; AccessError: when it is another's"""
+        if not self.exists():
+            raise UserError(self.env._("This dialog has expired. Please open it again."))
+        self.ensure_one()
+        if self.sudo().create_uid != self.env.user:
+            raise AccessError(self.env._("This dialog belongs to somebody else."))
+
+    def _mfa_done(self, message):
+        """Delete the dialog and return the action that says ``message``."""
+        self.sudo().with_context(mfa_door=DOOR).unlink()
+        return {
+            "type": "ir.actions.client",
+            "tag": "display_notification",
+            "params": {
+                "type": "success",
+                "message": message,
+                "next": self.env.user._mfa_action_security(),
+            },
+        }
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        check_door(self.env)
+        return super().create(vals_list)
+
+    def write(self, vals):
+        if vals.keys() - self._typed_fields:
+            check_door(self.env)
+        return super().write(vals)
+
+    def unlink(self):
+        check_door(self.env)
+        return super().unlink()

@@ -1,0 +1,101 @@
+import base64
+import time
+from urllib.parse import urlsplit
+
+from odoo import api, fields, models
+from odoo.exceptions import UserError
+from odoo.tools import SQL, sql
+
+from ..models.res_users_identitycheck import check_second_factor
+from ..tools import qr, totp
+
+
+class ResUsersAuthenticatorCreate(models.TransientModel):
+    """The enrolment screen: the only place where a secret leaves the server.
+
+    The secret stands in the column ``secret``, which the ORM does not know, so that
+    no client can set it. It goes with the row when the app is enrolled.
+    """
+
+    _name = "res.users.authenticator.create"
+    _inherit = "res.users.mfa.dialog"
+    _description = "Enrolment of an Authenticator App"
+    _typed_fields = frozenset({"name", "confirmation_code"})
+
+    name = fields.Char(required=True, help="How you will recognise this app, such as “My phone”.")
+    qr_code = fields.Binary(string="QR code", compute="_compute_secret_key")
+    secret_key = fields.Char(string="Key", compute="_compute_secret_key")
+    otpauth_uri = fields.Char(string="Link to the app", compute="_compute_secret_key")
+    confirmation_code = fields.Char(
+        help="The six digits that the app shows once it knows the key."
+    )
+
+    def init(self):
+        super().init()
+        if not sql.column_exists(self.env.cr, self._table, "secret"):
+            sql.create_column(self.env.cr, self._table, "secret", "varchar")
+
+    @api.model
+    def _start(self, **vals):
+        name = self.env["res.users.authenticator"]._propose_name(self.env.user)
+        wizard = super()._start(name=name, **vals)
+        wizard.flush_recordset()
+        self.env.cr.execute(
+            SQL(
+                "UPDATE %s SET secret = %s WHERE id = %s",
+                SQL.identifier(self._table),
+                totp.generate_secret(),
+                wizard.id,
+            ),
+            log_exceptions=False,
+        )
+        return wizard
+
+    def _get_secret(self):
+        """Return the secret of this enrolment in Base32, to its owner only."""
+        self._mfa_check_owner()
+        self.env.cr.execute(
+            SQL("SELECT secret FROM %s WHERE id = %s", SQL.identifier(self._table), self.id)
+        )
+        return self.env.cr.fetchone()[0]
+
+    def _compute_secret_key(self):
+        for wizard in self:
+            secret = wizard._get_secret()
+            uri = totp.provisioning_uri(secret, self.env.user.login, self._get_issuer())
+            wizard.otpauth_uri = uri
+            wizard.qr_code = base64.b64encode(qr.png(uri))
+            wizard.secret_key = totp.group_by_four(secret)
+
+    @api.model
+    def _get_issuer(self):
+        """Return company and host, so that two Odoos in one app can be told apart.
+
+        The host is that of ``web.base.url``: a request's own could be forged.
+        """
+        host = urlsplit(self.get_base_url()).hostname
+        return f"{self.env.company.name} ({host})" if host else self.env.company.name
+
+    @check_second_factor
+    def action_create(self):
+        """Enrol the app if the code proves that it knows the key.
+
+        :raise UserError: when the code is wrong; the same key stays
+        :raise ValidationError: when the name is taken or empty
+        """
+        self._mfa_check_owner()
+        user = self.env.user
+        name = self.env["res.users.authenticator"]._check_new_name(user, self.name)
+        secret = self._get_secret()
+        step = totp.matching_step(secret, self.confirmation_code or "", time.time())
+        if step is None:
+            raise UserError(
+                self.env._(
+                    "This code is not right. Enter the six digits that your app shows now, and "
+                    "check that the clock of your phone is set automatically."
+                )
+            )
+        user._mfa_enrol(name, secret, step)
+        return self._mfa_done(
+            self.env._("“%(name)s” is ready. You will be asked for its code at login.", name=name)
+        )

@@ -1,0 +1,27 @@
+from odoo import api, fields, models
+
+from ..models.res_users_identitycheck import check_second_factor
+
+
+class ResUsersAuthenticatorRename(models.TransientModel):
+    _name = "res.users.authenticator.rename"
+    _inherit = "res.users.mfa.dialog"
+    _description = "New Name of an Authenticator App"
+    _typed_fields = frozenset({"name"})
+
+    authenticator_id = fields.Many2one(
+        "res.users.authenticator", required=True, readonly=True, ondelete="cascade"
+    )
+    name = fields.Char(required=True)
+
+    @api.model
+    def _start(self, app):
+        return super()._start(authenticator_id=app.id, name=app.name)
+
+    @check_second_factor
+    def action_rename(self):
+        """:raise ValidationError: when the name is taken or empty"""
+        self._mfa_check_owner()
+        app = self.sudo().authenticator_id
+        app._mfa_open_door().name = app._check_new_name(self.env.user, self.name)
+        return self._mfa_done(self.env._("The app is now called “%(name)s”.", name=app.name))

@@ -1,0 +1,30 @@
+from odoo import fields, models
+from odoo.exceptions import UserError
+
+from ..exceptions import SecondFactorRefused
+from ..models.res_users_identitycheck import check_second_factor
+
+
+class ResUsersMfaEnable(models.TransientModel):
+    _name = "res.users.mfa.enable"
+    _inherit = "res.users.mfa.dialog"
+    _description = "Enabling of Two-Factor Authentication"
+    _typed_fields = frozenset({"confirmation_code"})
+
+    confirmation_code = fields.Char()
+
+    @check_second_factor
+    def action_enable(self):
+        """Switch MFA on if the code is one of an enrolled app.
+
+        :raise UserError: when it is not, or when too many were wrong
+        """
+        self._mfa_check_owner()
+        user = self.env.user
+        try:
+            user._mfa_check_app_code(self.confirmation_code or "")
+        except SecondFactorRefused as refusal:
+            raise UserError(str(refusal)) from None
+        user._mfa_enable()
+        user._mfa_set_proof()
+        return self._mfa_done(self.env._("Two-factor authentication is enabled."))
