@@ -1,6 +1,9 @@
+from werkzeug.datastructures import ImmutableMultiDict
+
 from odoo import http
 from odoo.http import request
 
+from odoo.addons.auth_totp.controllers.home import TRUSTED_DEVICE_COOKIE
 from odoo.addons.auth_totp_mail.controllers.home import Home as AuthTotpMailHome
 
 from ..tools import browser, totp
@@ -47,6 +50,7 @@ class Home(AuthTotpMailHome):
         proves_factor = user._mfa_type() == "totp"
         if "totp_token" in kwargs:
             kwargs["totp_token"] = totp.normalise_code(kwargs["totp_token"]) or "no code"
+        self._mfa_hide_core_cookie()
         response = super().web_totp(redirect=redirect, **kwargs)
         if not session.uid:
             response.qcontext["mfa_can_remember"] = self._mfa_browser_keeps_cookie()
@@ -55,6 +59,14 @@ class Home(AuthTotpMailHome):
         if remember:
             self._mfa_remember(response)
         return response
+
+    def _mfa_hide_core_cookie(self):
+        """Hide the cookie of core's trusted devices from core: none is honoured."""
+        request.cookies = ImmutableMultiDict(
+            (name, value)
+            for name, value in request.cookies.items(multi=True)
+            if name != TRUSTED_DEVICE_COOKIE
+        )
 
     def _mfa_start_again(self, redirect):
         """Void the half-open session and lead back to the password."""

@@ -17,12 +17,6 @@ class IrHttp(models.AbstractModel):
     _inherit = "ir.http"
 
     @classmethod
-    def _sanitize_cookies(cls, cookies):
-        """Hide the cookie of core's trusted devices: none is honoured here."""
-        super()._sanitize_cookies(cookies)
-        cookies.pop("td_id", None)
-
-    @classmethod
     def _authenticate_explicit(cls, auth):
         """End an MFA session that is past its age, on every route.
 

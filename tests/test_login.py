@@ -398,7 +398,7 @@ class TestTrustedDevice(MfaCase):
     def test_box_is_not_offered_where_the_cookie_would_be_dropped(self):
         """Plain HTTP under another name than localhost, as a proxy without proxy_mode."""
         self.post_password(self.ann)
-        host = {"Host": "erp.example.com"}
+        host = self._another_host()
         page = self.url_open("/web/login/totp", headers=host)
         self.assertNotIn('name="remember"', page.text)
         self.assertIn("proxy_mode", page.text)
@@ -416,10 +416,15 @@ class TestTrustedDevice(MfaCase):
         self.assertNotIn("trusted_devices", answer.headers.get("Set-Cookie", ""))
         self.assertFalse(self.ann.trusted_device_ids)
 
+    def _another_host(self):
+        """Let the same browser come by another name; return the header for it."""
+        self.opener.cookies.set("session_id", self.opener.cookies["session_id"])
+        return {"Host": "erp.example.com"}
+
     def test_box_is_offered_over_plain_http_without_secure(self):
         self.env["ir.config_parameter"].set_param("auth_totp.secure_cookie", "0")
         self.post_password(self.ann)
-        page = self.url_open("/web/login/totp", headers={"Host": "erp.example.com"})
+        page = self.url_open("/web/login/totp", headers=self._another_host())
         self.assertIn('name="remember"', page.text)
 
 
@@ -428,6 +433,8 @@ class TestSession(MfaCase):
     """The age of a session that began with a second factor."""
 
     def days_later(self, days):
+        """Move the clock; the browser keeps its cookie, as if it had come by each day."""
+        self.set_cookie("session_id", self.opener.cookies["session_id"])
         return freeze_time(at(time.time() + days * 86400), tick=True)
 
     def test_session_ends_at_its_age(self):
