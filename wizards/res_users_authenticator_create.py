@@ -67,6 +67,16 @@ class ResUsersAuthenticatorCreate(models.TransientModel):
             wizard.qr_code = base64.b64encode(qr.png(uri))
             wizard.secret_key = totp.group_by_four(secret)
 
+    def web_read(self, specification):
+        """Hand the QR picture out with the form's own data.
+
+        The web client otherwise asks for the size of a picture only, and loads it from
+        ``/web/image``, whose answers browsers and proxies keep.
+        """
+        return super(
+            ResUsersAuthenticatorCreate, self.with_context(bin_size=False)
+        ).web_read(specification)
+
     @api.model
     def _get_issuer(self):
         """Return company and host, so that two Odoos in one app can be told apart.

@@ -1,0 +1,261 @@
+import { browser } from "@web/core/browser/browser";
+import { rpc } from "@web/core/network/rpc";
+import { registry } from "@web/core/registry";
+
+const tours = registry.category("web_tour.tours");
+
+/** Ask the test for a code: it computes it by another implementation than the addon. */
+async function typeCode(helpers, selector, offset) {
+    const secret = browser.localStorage.getItem("mfa_secret");
+    await helpers.edit(await rpc("/mfa/test/code", { secret, offset }), selector);
+}
+
+const goTo = (url) => [
+    {
+        content: `go to ${url}`,
+        trigger: "body",
+        run() {
+            document.body.classList.add("o_mfa_leaving");
+            browser.location.href = url;
+        },
+        expectUnloadPage: true,
+    },
+    { content: "wait for the page", trigger: "body:not(.o_mfa_leaving)" },
+];
+
+const openPreferences = () => [
+    { content: "open the user menu", trigger: ".o_user_menu .dropdown-toggle", run: "click" },
+    { content: "open the preferences", trigger: "[data-menu=preferences]", run: "click" },
+    { trigger: 'a[role=tab]:contains("Security")', run: "click" },
+    { trigger: 'a[role=tab]:contains("Security").active' },
+];
+
+const openSecurityPage = () =>
+    goTo("/odoo/action-auth_totp_mail.action_activate_two_factor_authentication");
+
+const confirmPassword = (password) => [
+    { trigger: ".modal [name=password] input", run: `edit ${password}` },
+    { trigger: ".modal button:contains(Confirm Password)", run: "click" },
+];
+
+const confirmPasswordAndCode = (password) => [
+    { trigger: ".modal [name=password] input", run: `edit ${password}` },
+    {
+        content: "the second factor is asked as well",
+        trigger: ".modal [name=mfa_code] input",
+        run: (helpers) => typeCode(helpers, ".modal [name=mfa_code] input", 0),
+    },
+    { trigger: ".modal button:contains(Confirm Password)", run: "click" },
+];
+
+const enrol = (identityCheck) => [
+    { trigger: "[name=mfa]:contains(Disabled)" },
+    { trigger: "button[name=action_totp_enable_wizard]", run: "click" },
+    ...identityCheck,
+    {
+        content: "keep the key, as an app would",
+        trigger: ".modal [name=secret_key] span",
+        run() {
+            browser.localStorage.setItem("mfa_secret", this.anchor.textContent);
+        },
+    },
+    { trigger: ".modal [name=confirmation_code] input", run: "edit 000000" },
+    { trigger: ".modal button[name=action_create]", run: "click" },
+    {
+        content: "a wrong code gets a clear message",
+        trigger: ".modal:contains(This code is not right) button:contains(Close)",
+        run: "click",
+    },
+    {
+        content: "and the same key stays",
+        trigger: ".modal [name=secret_key] span",
+        run() {
+            if (this.anchor.textContent !== browser.localStorage.getItem("mfa_secret")) {
+                throw new Error("The key changed after a wrong code.");
+            }
+        },
+    },
+    {
+        trigger: ".modal [name=confirmation_code] input",
+        run: (helpers) => typeCode(helpers, ".modal [name=confirmation_code] input", 0),
+    },
+    { trigger: ".modal button[name=action_create]", run: "click" },
+    { trigger: ".modal [name=mfa]:contains(Enabled)" },
+    { trigger: ".modal [name=authenticator_ids] .o_kanban_record:contains(Authenticator app)" },
+];
+
+const givePassword = (login) => [
+    ...goTo("/web/session/logout"),
+    ...goTo(`/web/login?login=${login}`),
+    { trigger: "input#login", run: `edit ${login}` },
+    { trigger: "input#password", run: `edit ${login}_password` },
+    { trigger: "button:contains(Log in)", run: "click", expectUnloadPage: true },
+];
+
+const giveCode = ({ remember }) => [
+    ...(remember ? [{ trigger: "#switch-remember", run: "click" }] : []),
+    {
+        trigger: "input[name=totp_token]",
+        run: (helpers) => typeCode(helpers, "input[name=totp_token]", 1),
+    },
+    { trigger: "button:contains(Log in)", run: "click", expectUnloadPage: true },
+];
+
+const insideOdoo = { content: "we are in", trigger: ".o_web_client .o_main_navbar" };
+
+const mainRoad = (login, openSecurity, identityCheck) => [
+    insideOdoo,
+    ...openSecurity(),
+    {
+        content: "nothing is there yet",
+        trigger: "[name=mfa]:not(:has(.o_kanban_record)):contains(password alone)",
+    },
+    ...enrol(identityCheck),
+    ...givePassword(login),
+    ...giveCode({ remember: true }),
+    insideOdoo,
+    ...givePassword(login),
+    insideOdoo,
+    ...openSecurity(),
+    { trigger: "[name=trusted_device_ids] .o_kanban_record:contains(Chrome)" },
+    { trigger: "[name=trusted_device_ids] button:contains(Revoke)", run: "click" },
+    ...confirmPasswordAndCode(`${login}_password`),
+    ...openSecurity(),
+    { trigger: "[name=mfa]:not(:has([name=trusted_device_ids] .o_kanban_record))" },
+    ...givePassword(login),
+    { content: "a code is asked again", trigger: "input[name=totp_token]" },
+];
+
+tours.add("mfa_main_road", {
+    steps: () => mainRoad("mfa_carl", openPreferences, confirmPassword("mfa_carl_password")),
+});
+
+tours.add("mfa_main_road_phone", {
+    steps: () => [
+        insideOdoo,
+        ...openSecurityPage(),
+        { trigger: "[name=mfa]:contains(Disabled)" },
+        { trigger: "button[name=action_totp_enable_wizard]", run: "click" },
+        ...confirmPassword("mfa_carl_password"),
+        {
+            content: "the key comes first, and a link opens the app of this phone",
+            trigger: ".modal a[href^='otpauth://totp/']:contains(Open my authenticator app)",
+        },
+        {
+            content: "a picture is of no use on the phone that should scan it",
+            trigger: ".modal [name=qr_code]:not(:visible)",
+        },
+        { trigger: ".modal button:contains(Discard)", run: "click" },
+        // The password was confirmed a moment ago, so it is not asked again.
+        ...mainRoad("mfa_carl", openSecurityPage, []),
+    ],
+});
+
+tours.add("mfa_disable_and_enable", {
+    steps: () => [
+        insideOdoo,
+        ...openPreferences(),
+        ...enrol(confirmPassword("mfa_carl_password")),
+        { trigger: ".modal button[name=action_totp_disable]", run: "click" },
+        { trigger: ".modal footer button:contains(Disable)", run: "click" },
+        { trigger: ".o_notification:contains(Two-factor authentication disabled)" },
+        ...goTo("/odoo"),
+        insideOdoo,
+        ...openPreferences(),
+        {
+            content: "the apps are kept",
+            trigger: "[name=mfa]:contains(Your apps are kept):has(.o_kanban_record)",
+        },
+        { trigger: "button[name=action_mfa_enable]", run: "click" },
+        {
+            trigger: ".modal [name=confirmation_code] input",
+            run: (helpers) => typeCode(helpers, ".modal [name=confirmation_code] input", 1),
+        },
+        { trigger: ".modal button[name=action_enable]", run: "click" },
+        { trigger: ".modal [name=mfa]:contains(Enabled)" },
+        { trigger: ".modal button[name=action_rename]", run: "click" },
+        { trigger: ".modal [name=name] input", run: "edit My phone" },
+        { trigger: ".modal footer button[name=action_rename]", run: "click" },
+        { trigger: ".modal [name=authenticator_ids]:contains(My phone)" },
+        { trigger: ".modal button[name=action_remove]", run: "click" },
+        { trigger: ".modal footer button:contains(Remove)", run: "click" },
+        {
+            content: "the last app stays, and the person learns what to do",
+            trigger: ".modal:contains(This is the last app) button:contains(Close)",
+            run: "click",
+        },
+    ],
+});
+
+tours.add("mfa_administrator_disables", {
+    steps: () => [
+        insideOdoo,
+        ...goTo("/odoo/users"),
+        {
+            trigger:
+                "tr:has(td.o_data_cell:contains(mfa_ann)) .o_list_record_selector input[type=checkbox]",
+            run: "click",
+        },
+        { trigger: 'button.dropdown-toggle:contains("Action")', run: "click" },
+        {
+            trigger: "span.dropdown-item:contains(Disable two-factor authentication)",
+            run: "click",
+        },
+        { trigger: ".modal [name=password] input", run: "edit mfa_admin_password" },
+        {
+            trigger: ".modal [name=mfa_code] input",
+            run: async (helpers) => {
+                await helpers.edit(
+                    await rpc("/mfa/test/code", { secret: null, offset: 0 }),
+                    ".modal [name=mfa_code] input"
+                );
+            },
+        },
+        { trigger: ".modal button:contains(Confirm Password)", run: "click" },
+        { trigger: ".o_notification:contains(Two-factor authentication disabled)" },
+        { trigger: "td.o_data_cell:contains(mfa_ann)", run: "click" },
+        { trigger: "a.nav-link:contains(Security)", run: "click" },
+        { trigger: "[name=auth_2fa]:contains(Disabled):has(.o_kanban_record:contains(Phone))" },
+    ],
+});
+
+tours.add("mfa_portal", {
+    steps: () => [
+        { trigger: "button#auth_totp_portal_disable", run: "click" },
+        { trigger: ".modal input[name=password]", run: "edit mfa_paul_password" },
+        {
+            content: "the portal's dialog asks for the second factor as well",
+            trigger: ".modal input[name=mfa_code]:visible",
+            run: async (helpers) => {
+                await helpers.edit(
+                    await rpc("/mfa/test/code", { secret: null, offset: 0 }),
+                    ".modal input[name=mfa_code]"
+                );
+            },
+        },
+        {
+            trigger: ".modal button:contains(Confirm Password)",
+            run: "click",
+            expectUnloadPage: true,
+        },
+        { trigger: "button#auth_totp_portal_enable" },
+    ],
+});
+
+tours.add("mfa_lock_screen", {
+    steps: () => [
+        { trigger: "form.o_check_identity_form" },
+        { trigger: "form#totp input[name=token]", run: "edit 000000" },
+        { trigger: "form#totp button", run: "click" },
+        { trigger: ".alert-danger:contains(Verification failed)" },
+        {
+            trigger: "form#totp input[name=token]",
+            run: async (helpers) => {
+                const code = await rpc("/mfa/test/code", { secret: null, offset: 0 });
+                await helpers.edit(code, "form#totp input[name=token]");
+            },
+        },
+        { trigger: "form#totp button", run: "click" },
+        { trigger: "body:not(:has(form.o_check_identity_form))" },
+    ],
+});

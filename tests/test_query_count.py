@@ -1,0 +1,93 @@
+import logging
+import re
+
+from odoo.tests import tagged
+
+from .common import SECRET, MfaCase, code_of
+
+
+SIGNALLING = 1
+"""A server asks once a request whether its caches are valid; a test does not."""
+
+
+class _CountQueries(logging.Handler):
+    """Note the queries of each request, as Odoo puts them into its access log."""
+
+    def __init__(self):
+        super().__init__()
+        self.counts = []
+
+    def emit(self, record):
+        if queries := re.match(r"\d+", getattr(record, "perf_info", "")):
+            self.counts.append(int(queries[0]))
+
+
+@tagged("post_install", "-at_install")
+class TestQueryCount(MfaCase):
+    """SQL queries of a request on warm caches, against those of core's ``auth_totp``.
+
+    The figures are core 19.0's own. A POST may cost three more, one of them being
+    the count of tries in a transaction of its own.
+    """
+
+    def setUp(self):
+        super().setUp()
+        self.queries = _CountQueries()
+        logger = logging.getLogger("werkzeug")
+        logger.addHandler(self.queries)
+        self.addCleanup(logger.removeHandler, self.queries)
+
+    def forget_used_steps(self):
+        self.env.cr.execute("UPDATE res_users_authenticator SET last_step = NULL")
+
+    def assertQueriesOfLast(self, most):
+        self.assertLessEqual(self.queries.counts[-1] + SIGNALLING, most)
+
+    def test_code_page(self):
+        self.post_password(self.ann)
+        for _warm in range(2):
+            self.url_open("/web/login/totp")
+        self.assertQueriesOfLast(7)
+
+    def test_code_with_remember(self):
+        for _warm in range(3):
+            self.forget_used_steps()
+            self.new_browser()
+            page = self.post_password(self.ann)
+            answer = self.url_open(
+                "/web/login/totp",
+                data={
+                    "totp_token": code_of(SECRET),
+                    "remember": "1",
+                    "csrf_token": self.csrf_of(page),
+                },
+                allow_redirects=False,
+            )
+            self.assertEqual(answer.status_code, 303)
+        self.assertQueriesOfLast(23 + 3)
+
+    def test_trusted_device(self):
+        self.log_in(remember="1")
+        token = self.cookie(self.ann).value
+        for _warm in range(3):
+            self.new_browser()
+            self.set_cookie(f"trusted_devices_{self.ann.id}", token)
+            page = self.url_open("/web/login")
+            self.url_open(
+                "/web/login",
+                data={
+                    "login": "mfa_ann",
+                    "password": "mfa_ann_password",
+                    "csrf_token": self.csrf_of(page),
+                },
+                allow_redirects=False,
+            )
+            answer = self.url_open("/web/login/totp", allow_redirects=False)
+            self.assertEqual(answer.status_code, 303)
+        self.assertQueriesOfLast(8)
+
+    def test_authenticated_request(self):
+        self.log_in()
+        for _warm in range(3):
+            self.rpc("/web/session/check")
+        self.assertQueriesOfLast(1)

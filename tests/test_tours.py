@@ -1,0 +1,112 @@
+from contextlib import contextmanager
+
+from odoo import http
+from odoo.tests import new_test_user, tagged
+
+from odoo.addons.auth_totp.controllers.home import Home
+
+from .common import SECRET, MfaCase, code_of
+
+
+class TourCase(MfaCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.carl = new_test_user(
+            cls.env, "mfa_carl", password="mfa_carl_password", email="carl@example.com", tz="UTC"
+        )
+
+    @contextmanager
+    def codes_for_tours(self):
+        """Let a tour ask for codes, as an app would give them half a minute later each.
+
+        The tour is quicker than the time step: the used steps are forgotten.
+        """
+
+        def mfa_test_code(controller, secret=None, offset=0):
+            http.request.env.cr.execute("UPDATE res_users_authenticator SET last_step = NULL")
+            return code_of(secret or SECRET, offset)
+
+        mfa_test_code.routing_type = "json"
+        Home.mfa_test_code = http.route("/mfa/test/code", type="jsonrpc", auth="none", readonly=False)(
+            mfa_test_code
+        )
+        self.env.registry.clear_cache("routing")
+        try:
+            yield
+        finally:
+            del Home.mfa_test_code
+            self.env.registry.clear_cache("routing")
+
+    def run_tour(self, url, name, login):
+        with self.codes_for_tours():
+            self.start_tour(url, name, login=login, timeout=120)
+
+
+@tagged("post_install", "-at_install")
+class TestTours(TourCase):
+    """What a person does, in a real browser."""
+
+    def test_main_road(self):
+        """Enrol, log in with a code, trust the device, log in without, revoke, be asked."""
+        self.run_tour("/odoo", "mfa_main_road", "mfa_carl")
+        self.assertTrue(self.carl.mfa_enabled)
+        self.assertFalse(self.carl.trusted_device_ids)
+
+    def test_disable_and_enable(self):
+        self.run_tour("/odoo", "mfa_disable_and_enable", "mfa_carl")
+        self.assertTrue(self.carl.mfa_enabled)
+        self.assertEqual(self.carl.authenticator_ids.name, "My phone")
+
+    def test_administrator_disables(self):
+        new_test_user(
+            self.env,
+            "mfa_admin",
+            groups="base.group_system",
+            password="mfa_admin_password",
+            email="admin@example.com",
+        )
+        self.enrol(self.env["res.users"].search([("login", "=", "mfa_admin")]))
+        self.run_tour("/odoo", "mfa_administrator_disables", "mfa_admin")
+        self.assertFalse(self.ann.mfa_enabled)
+        self.assertTrue(self.ann.authenticator_ids)
+
+    def test_api_key_goes_on_after_enrolment(self):
+        """An API key made before MFA works after it, the password does not."""
+        key = (
+            self.env["res.users.apikeys"]
+            .with_user(self.carl)
+            .sudo()
+            ._generate("rpc", "script", None)
+        )
+        self.run_tour("/odoo", "mfa_disable_and_enable", "mfa_carl")
+        database = self.env.cr.dbname
+        self.assertEqual(
+            self.xmlrpc_common.authenticate(database, "mfa_carl", key, {}), self.carl.id
+        )
+        self.assertFalse(
+            self.xmlrpc_common.authenticate(database, "mfa_carl", "mfa_carl_password", {})
+        )
+
+    def test_portal(self):
+        paul = new_test_user(
+            self.env,
+            "mfa_paul",
+            groups="base.group_portal",
+            password="mfa_paul_password",
+            email="paul@example.com",
+        )
+        self.enrol(paul)
+        self.run_tour("/my/security", "mfa_portal", "mfa_paul")
+        self.assertFalse(paul.mfa_enabled)
+
+
+@tagged("post_install", "-at_install")
+class TestToursPhone(TourCase):
+    browser_size = "390x844"
+    touch_enabled = True
+
+    def test_main_road(self):
+        self.run_tour("/odoo", "mfa_main_road_phone", "mfa_carl")
+        self.assertTrue(self.carl.mfa_enabled)
+        self.assertFalse(self.carl.trusted_device_ids)
