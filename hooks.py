@@ -22,9 +22,10 @@ def post_init_hook(env):
     cr.execute(
         """
         INSERT INTO res_users_authenticator
-               (name, user_id, secret_key, last_step, create_uid, create_date, write_uid, write_date)
-        SELECT %(name)s, id, totp_secret, NULLIF(totp_last_counter, 0), id, now() AT TIME ZONE 'UTC',
-               id, now() AT TIME ZONE 'UTC'
+               (name, user_id, secret_key, last_step,
+                create_uid, create_date, write_uid, write_date)
+        SELECT %(name)s, id, totp_secret, NULLIF(totp_last_counter, 0),
+               id, now() AT TIME ZONE 'UTC', id, now() AT TIME ZONE 'UTC'
           FROM res_users
          WHERE totp_secret IS NOT NULL AND totp_secret NOT IN ('', 'false')
         """,

@@ -85,9 +85,7 @@ class Home(AuthTotpMailHome):
     def _mfa_browser_keeps_cookie(self):
         """Tell whether this browser would keep the cookie of a trusted device."""
         secure = request.env["ir.config_parameter"]._mfa_flag("auth_totp.secure_cookie")
-        return browser.keeps_cookie(
-            secure, request.httprequest.scheme, request.httprequest.host
-        )
+        return browser.keeps_cookie(secure, request.httprequest.scheme, request.httprequest.host)
 
     def _mfa_remember(self, response):
         """Trust this browser from now on, by a cookie of this user's own."""

@@ -38,9 +38,12 @@ class IrHttp(models.AbstractModel):
             session.logout(keep_db=True)
             session["mfa_notice"] = "session"
             request.env = api.Environment(request.env.cr, None, session.context)
-        elif elapsed >= DAY and parameters._mfa_flag("auth_totp.session_extend"):
-            if REAL_USE.match(request.httprequest.path):
-                session["mfa_since"] = time.time()
+        elif (
+            elapsed >= DAY
+            and REAL_USE.match(request.httprequest.path)
+            and parameters._mfa_flag("auth_totp.session_extend")
+        ):
+            session["mfa_since"] = time.time()
 
     @api.model
     def _mfa_session_end(self):

@@ -58,11 +58,8 @@ class ResUsers(models.Model):
 
     @property
     def SELF_READABLE_FIELDS(self):
-        return super().SELF_READABLE_FIELDS + [
-            "mfa_enabled",
-            "authenticator_ids",
-            "trusted_device_ids",
-        ]
+        ours = ["mfa_enabled", "authenticator_ids", "trusted_device_ids"]
+        return [*super().SELF_READABLE_FIELDS, *ours]
 
     @api.depends("mfa_since")
     def _compute_mfa_enabled(self):
@@ -110,7 +107,7 @@ class ResUsers(models.Model):
         :raise AccessError: saying what is missing
         """
         actor = self.env.user
-        if self == actor:
+        if self <= actor:
             return
         if not actor._is_admin():
             raise AccessError(self.env._("Only an administrator can do this for somebody else."))
@@ -134,13 +131,14 @@ class ResUsers(models.Model):
 
     @api.model
     def _mfa_proof_is_fresh(self):
-        """Tell whether this session proved a second factor in the last ten minutes."""
-        return bool(request) and request.session.get("mfa_proof", 0) > time.time() - PROOF_AGE
+        """Tell whether this session's user proved a second factor in the last ten minutes."""
+        proof = (request and request.session.get("mfa_proof")) or {}
+        return proof.get("uid") == self.env.uid and proof["at"] > time.time() - PROOF_AGE
 
     @api.model
     def _mfa_set_proof(self):
-        """Note that this session has just proven a second factor."""
-        request.session["mfa_proof"] = time.time()
+        """Note that this session's user has just proven a second factor."""
+        request.session["mfa_proof"] = {"uid": self.env.uid, "at": time.time()}
 
     @api.model
     def _mfa_start_session(self, proven):
@@ -300,7 +298,9 @@ class ResUsers(models.Model):
         self._mfa_set_enabled(False)
         self._mfa_notify(
             lambda user: user.env._("Security Update: 2FA Deactivated"),
-            lambda user: user.env._("Two-factor authentication has been deactivated on your account"),
+            lambda user: user.env._(
+                "Two-factor authentication has been deactivated on your account"
+            ),
         )
         _logger.info("MFA of users %s disabled by user #%d", self.ids, self.env.uid)
 
@@ -329,8 +329,10 @@ class ResUsers(models.Model):
         self._mfa_check_self()
         if not self.sudo().authenticator_ids:
             raise UserError(self.env._("Add an authenticator app first."))
-        return self.env["res.users.mfa.enable"]._start()._mfa_dialog(
-            self.env._("Enable Two-Factor Authentication")
+        return (
+            self.env["res.users.mfa.enable"]
+            ._start()
+            ._mfa_dialog(self.env._("Enable Two-Factor Authentication"))
         )
 
     def _mfa_action_security(self):
@@ -339,3 +341,9 @@ class ResUsers(models.Model):
             "target": "new",
             "context": {"dialog_size": "large"},
         }
+
+    def _mfa_action_after(self, users):
+        """Return what shows the outcome: one's own settings, or the page once more."""
+        if users == self:
+            return self._mfa_action_security()
+        return {"type": "ir.actions.client", "tag": "soft_reload"}

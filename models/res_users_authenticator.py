@@ -34,7 +34,10 @@ class ResUsersAuthenticator(models.Model):
         "res.users", required=True, readonly=True, index=True, ondelete="cascade"
     )
     secret_key = fields.Char(
-        compute="_compute_secret_key", groups=fields.NO_ACCESS, copy=False, export_string_translation=False
+        compute="_compute_secret_key",
+        groups=fields.NO_ACCESS,
+        copy=False,
+        export_string_translation=False,
     )
     last_step = fields.Integer(
         string="Last accepted time step", readonly=True, groups=fields.NO_ACCESS, copy=False
@@ -72,20 +75,23 @@ class ResUsersAuthenticator(models.Model):
     def _check_new_name(self, user, name):
         """Return ``name`` as it is stored.
 
-        :raise ValidationError: when it is empty, too long, or used by another app
-            of ``user``; upper and lower case count as the same
+        :raise ValidationError: when it is empty, too long, unprintable, or used by
+            another app of ``user``; upper and lower case count as the same
         """
         name = " ".join((name or "").split())
-        if not name or len(name) > MAX_NAME_LENGTH:
+        if not 0 < len(name) <= MAX_NAME_LENGTH or not name.isprintable():
             raise ValidationError(
                 self.env._(
-                    "Give the app a name of 1 to %(length)d characters.", length=MAX_NAME_LENGTH
+                    "Give the app a name of 1 to %(length)d printable characters.",
+                    length=MAX_NAME_LENGTH,
                 )
             )
         others = user.sudo().authenticator_ids - self
         if name.casefold() in [other.name.casefold() for other in others]:
             raise ValidationError(
-                self.env._("You already have an app named “%(name)s”. Choose another name.", name=name)
+                self.env._(
+                    "You already have an app named “%(name)s”. Choose another name.", name=name
+                )
             )
         return name
 
@@ -106,7 +112,7 @@ class ResUsersAuthenticator(models.Model):
         if len(user.sudo().authenticator_ids) >= MAX_PER_USER:
             raise UserError(
                 self.env._(
-                    "You have %(count)d apps, which is the most. Remove one that you no longer use.",
+                    "You have %(count)d apps, which is the most. Remove one that you do not use.",
                     count=MAX_PER_USER,
                 )
             )
@@ -158,9 +164,7 @@ class ResUsersAuthenticator(models.Model):
         steps = {app: totp.matching_step(secrets[app.id] or "", code, now) for app in self}
         matches = [(app, step) for app, step in steps.items() if step is not None]
         if not matches:
-            raise WrongCode(
-                self.env._("Verification failed, please double-check the 6-digit code")
-            )
+            raise WrongCode(self.env._("Verification failed, please double-check the 6-digit code"))
         for app, step in matches:
             if app._use_up(step):
                 return app
@@ -200,6 +204,7 @@ class ResUsersAuthenticator(models.Model):
         :raise UserError: when it is the last one, saying what to do instead
         :raise AccessError: when they are neither one's own nor within one's rank
         """
+        owners = self.sudo().user_id.with_env(self.env)
         for user, apps in self.sudo().grouped("user_id").items():
             user = user.with_env(self.env)
             user._mfa_check_rank()
@@ -226,4 +231,4 @@ class ResUsersAuthenticator(models.Model):
                 self.env.uid,
                 request.httprequest.remote_addr if request else "n/a",
             )
-        return {"type": "ir.actions.client", "tag": "soft_reload"}
+        return self.env.user._mfa_action_after(owners)

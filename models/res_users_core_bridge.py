@@ -41,7 +41,9 @@ class ResUsers(models.Model):
         for user in self:
             user = user._origin or user
             apps = user.sudo().authenticator_ids if user.mfa_enabled and not client else ()
-            last = max(apps, key=lambda app: (app.last_used or app.create_date, app.id), default=None)
+            last = max(
+                apps, key=lambda app: (app.last_used or app.create_date, app.id), default=None
+            )
             user.totp_secret = last and last._mfa_open_door().secret_key
 
     def _inverse_token(self):
@@ -87,12 +89,16 @@ class ResUsers(models.Model):
         """Stamp the half-open session where the password was accepted.
 
         Core asks ``_mfa_url`` many times, and this method once. A login that core
-        marks ``mfa: skip`` (a passkey) needs no second step, hence no stamp.
+        marks ``mfa: skip`` (a passkey) needs no second step, hence no stamp. What a
+        session proved before, perhaps as somebody else, is forgotten: core goes on with
+        the same session when a person logs in without having logged out.
         """
         auth_info = super().authenticate(credential, user_agent_env)
-        interactive = request and (user_agent_env or {}).get("interactive")
-        if interactive and auth_info.get("mfa") != "skip":
-            self.browse(auth_info["uid"])._mfa_stamp_pending()
+        if request and (user_agent_env or {}).get("interactive"):
+            for key in ("mfa_pending", "mfa_since", "mfa_proof"):
+                request.session.pop(key, None)
+            if auth_info.get("mfa") != "skip":
+                self.browse(auth_info["uid"])._mfa_stamp_pending()
         return auth_info
 
     def _notify_security_new_connection(self, auth_info):
@@ -162,7 +168,7 @@ class ResUsers(models.Model):
                     "Two-factor authentication disabled for the following user(s): %(names)s",
                     names=", ".join(users.mapped("name")),
                 ),
-                "next": {"type": "ir.actions.client", "tag": "soft_reload"},
+                "next": self.env.user._mfa_action_after(users),
             },
         }
 
@@ -170,7 +176,7 @@ class ResUsers(models.Model):
     def revoke_all_devices(self):
         self._mfa_check_rank()
         super().revoke_all_devices()
-        return {"type": "ir.actions.client", "tag": "soft_reload"}
+        return self.env.user._mfa_action_after(self)
 
     def _revoke_all_devices(self):
         super()._revoke_all_devices()

@@ -27,9 +27,7 @@ class ResUsersDevice(models.Model):
     user_id = fields.Many2one(
         "res.users", required=True, readonly=True, index=True, ondelete="cascade"
     )
-    token_hash = fields.Char(
-        required=True, readonly=True, copy=False, groups=fields.NO_ACCESS
-    )
+    token_hash = fields.Char(required=True, readonly=True, copy=False, groups=fields.NO_ACCESS)
     fingerprint = fields.Char(readonly=True, copy=False, groups=fields.NO_ACCESS)
     added_from = fields.Char(readonly=True, help="Address, and place where it is known.")
     last_ip = fields.Char(string="Last address", readonly=True)
@@ -147,10 +145,10 @@ class ResUsersDevice(models.Model):
 
         :raise AccessError: when they are neither one's own nor within one's rank
         """
-        for user, devices in self.sudo().grouped("user_id").items():
-            user.with_env(self.env)._mfa_check_rank()
-            devices._revoke()
-        return {"type": "ir.actions.client", "tag": "soft_reload"}
+        owners = self.sudo().user_id.with_env(self.env)
+        owners._mfa_check_rank()
+        self._revoke()
+        return self.env.user._mfa_action_after(owners)
 
     def _revoke(self):
         """Delete these devices, log it, and tell their owners."""

@@ -67,7 +67,7 @@ class TestAuthTimeout(AuthTimeoutCase):
         self.ann.group_ids[0].lock_timeout_inactivity = 15
         self.log_in()
         session = odoo.http.root.session_store.get(self.opener.cookies["session_id"])
-        session["mfa_proof"] = 0
+        session.pop("mfa_proof")
         odoo.http.root.session_store.save(session)
         self.be_idle()
         self.check(type="password", password="mfa_ann_password")

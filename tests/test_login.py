@@ -3,10 +3,12 @@ from datetime import timedelta
 from unittest.mock import patch
 
 from freezegun import freeze_time
+from werkzeug.test import EnvironBuilder
 
 from odoo import fields
 from odoo.tests import tagged
 from odoo.tools import mute_logger
+from odoo.tools._vendor.useragents import UserAgent
 
 from .common import (
     CHROME,
@@ -222,6 +224,27 @@ class TestLogin(MfaCase):
         self.ann._mfa_disable()
         self.post_code(page, code_of(SECRET))
         self.assertLoggedOut()
+
+    def test_proof_of_an_earlier_login_is_forgotten(self):
+        """Ann gave a code; without logging out, Bob comes in by his trusted device."""
+        self.enrol(self.bob, OTHER_SECRET)
+        token, _age = self.env["res.users.device"]._issue(self.bob, self._user_agent(), "127.0.0.1")
+        self.log_in()
+        self.set_cookie(f"trusted_devices_{self.bob.id}", token)
+        self.url_open(
+            "/web/login",
+            data={
+                "login": "mfa_bob",
+                "password": "mfa_bob_password",
+                "csrf_token": self.csrf_of(self.url_open("/web/login")),
+            },
+        )
+        self.assertLoggedIn(self.bob)
+        answer = self.call("res.users", "action_totp_disable", [self.bob.id])
+        self.assertEqual(answer["result"]["res_model"], "res.users.identitycheck")
+
+    def _user_agent(self):
+        return UserAgent(EnvironBuilder(headers={"User-Agent": CHROME % 140}).get_environ())
 
     def test_second_step_without_a_first(self):
         self.authenticate(None, None)
@@ -506,4 +529,3 @@ class TestSession(MfaCase):
             parameters._mfa_duration("auth_totp.session_age")
             parameters._mfa_duration("auth_totp.session_age")
         self.assertEqual(len(log.output), 1)
-

@@ -5,7 +5,6 @@ from odoo.tests import tagged
 
 from .common import SECRET, MfaCase, code_of
 
-
 SIGNALLING = 1
 """A server asks once a request whether its caches are valid; a test does not."""
 

@@ -28,9 +28,9 @@ class TourCase(MfaCase):
             return code_of(secret or SECRET, offset)
 
         mfa_test_code.routing_type = "json"
-        Home.mfa_test_code = http.route("/mfa/test/code", type="jsonrpc", auth="none", readonly=False)(
-            mfa_test_code
-        )
+        Home.mfa_test_code = http.route(
+            "/mfa/test/code", type="jsonrpc", auth="none", readonly=False
+        )(mfa_test_code)
         self.env.registry.clear_cache("routing")
         try:
             yield

@@ -26,9 +26,7 @@ class ResUsersAuthenticatorCreate(models.TransientModel):
     qr_code = fields.Binary(string="QR code", compute="_compute_secret_key")
     secret_key = fields.Char(string="Key", compute="_compute_secret_key")
     otpauth_uri = fields.Char(string="Link to the app", compute="_compute_secret_key")
-    confirmation_code = fields.Char(
-        help="The six digits that the app shows once it knows the key."
-    )
+    confirmation_code = fields.Char(help="The six digits that the app shows once it knows the key.")
 
     def init(self):
         super().init()
@@ -73,9 +71,9 @@ class ResUsersAuthenticatorCreate(models.TransientModel):
         The web client otherwise asks for the size of a picture only, and loads it from
         ``/web/image``, whose answers browsers and proxies keep.
         """
-        return super(
-            ResUsersAuthenticatorCreate, self.with_context(bin_size=False)
-        ).web_read(specification)
+        return super(ResUsersAuthenticatorCreate, self.with_context(bin_size=False)).web_read(
+            specification
+        )
 
     @api.model
     def _get_issuer(self):

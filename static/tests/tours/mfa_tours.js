@@ -85,6 +85,8 @@ const enrol = (identityCheck) => [
 ];
 
 const givePassword = (login) => [
+    // Twice: a request still under way when the page is left may save the session again.
+    ...goTo("/web/session/logout"),
     ...goTo("/web/session/logout"),
     ...goTo(`/web/login?login=${login}`),
     { trigger: "input#login", run: `edit ${login}` },
@@ -120,8 +122,7 @@ const mainRoad = (login, openSecurity, identityCheck) => [
     { trigger: "[name=trusted_device_ids] .o_kanban_record:contains(Chrome)" },
     { trigger: "[name=trusted_device_ids] button:contains(Revoke)", run: "click" },
     ...confirmPasswordAndCode(`${login}_password`),
-    ...openSecurity(),
-    { trigger: "[name=mfa]:not(:has([name=trusted_device_ids] .o_kanban_record))" },
+    { trigger: ".modal [name=mfa]:not(:has([name=trusted_device_ids] .o_kanban_record))" },
     ...givePassword(login),
     { content: "a code is asked again", trigger: "input[name=totp_token]" },
 ];
@@ -159,12 +160,9 @@ tours.add("mfa_disable_and_enable", {
         { trigger: ".modal button[name=action_totp_disable]", run: "click" },
         { trigger: ".modal footer button:contains(Disable)", run: "click" },
         { trigger: ".o_notification:contains(Two-factor authentication disabled)" },
-        ...goTo("/odoo"),
-        insideOdoo,
-        ...openPreferences(),
         {
             content: "the apps are kept",
-            trigger: "[name=mfa]:contains(Your apps are kept):has(.o_kanban_record)",
+            trigger: ".modal [name=mfa]:contains(Your apps are kept):has(.o_kanban_record)",
         },
         { trigger: "button[name=action_mfa_enable]", run: "click" },
         {

@@ -1,0 +1,70 @@
+"""The second part of `dev/test`: what one process cannot show, against two real servers."""
+
+import contextlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+from . import database, odoo, process, report, state
+from .console import step
+
+FOLDER = state.CHECKOUT / "tests" / "live"
+RUNNER = Path(__file__).with_name("live_runner.py")
+WORKERS = 2  # of each server
+
+
+def has_tests() -> bool:
+    return any(FOLDER.glob("test_*.py"))
+
+
+def run(bench: odoo.Bench, pristine: str, log: Path) -> report.Report:
+    """Install the addon in a new database, serve it twice, and run ``tests/live``."""
+    name = database.throwaway_name("live")
+    try:
+        with step("Installing the addon for the live tests"):
+            bench.server.copy(pristine, name)
+            bench.install(name, [state.ADDON], log)
+        with _two_servers(bench, name) as addresses:
+            return _run_tests(bench, name, addresses, log)
+    finally:
+        bench.server.drop(name)
+
+
+@contextlib.contextmanager
+def _two_servers(bench: odoo.Bench, name: str) -> Iterator[list[str]]:
+    addresses = []
+    children = []
+    try:
+        with step("Starting two servers"):
+            for letter in "ab":
+                log = state.new_log(f"server-{letter}")
+                port = process.free_port()
+                child = bench.serve(name, port, log, f"--workers={WORKERS}")
+                children.append((child, log))
+                addresses.append(f"http://127.0.0.1:{port}")
+            for address, (child, log) in zip(addresses, children, strict=True):
+                odoo.wait_for(f"{address}/web/health", child, log)
+                odoo.wait_for(f"{address}/web/login", child, log)
+        yield addresses
+    finally:
+        for child, _log in children:
+            process.stop(child)
+
+
+def _run_tests(bench: odoo.Bench, name: str, addresses: list[str], log: Path) -> report.Report:
+    target = state.OWN / f"{name}.json"
+    env = {
+        **bench.environment(),
+        "MFA_SERVER_A": addresses[0],
+        "MFA_SERVER_B": addresses[1],
+        "MFA_DATABASE": name,
+    }
+    try:
+        with step("Running the live tests"):
+            argv = [bench.python, RUNNER, FOLDER, target]
+            status = process.run(argv, state.RECORDS, log, env)
+        if status or not target.exists():
+            return report.Report(problems=[f"The live tests ended with status {status}: {log}"])
+        return report.from_live(json.loads(target.read_text()))
+    finally:
+        target.unlink(missing_ok=True)

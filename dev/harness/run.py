@@ -1,0 +1,135 @@
+"""`dev/run`: a real Odoo with the addon and demo data, on this machine."""
+
+import argparse
+import json
+import os
+import signal
+import time
+from pathlib import Path
+
+from . import console, database, environment, odoo, odoo_source, process, state
+from .console import Failure, say, step
+
+DATABASE = database.database_name("run")
+INSTALLED = state.OWN / "run.json"
+
+WELCOME = """
+Odoo is ready: {url}   (Ctrl-C stops it)
+
+  Log in as        with
+  administrator    admin / admin
+  employee         demo / demo
+  portal user      portal / portal
+
+Enable MFA: click your name at the top right ▸ My Preferences ▸ Security
+            ▸ Two-factor authentication ▸ Add an app.
+Log: {log}
+"""
+
+
+def main() -> int:
+    return console.command(lambda: _main(_arguments()))
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="dev/run",
+        description="Run Odoo 19 with this addon and demo data. The first start fetches all "
+        f"that is missing into {state.SHARED}.",
+        epilog="ODOO_HOME names an Odoo 19 to use; PGHOST, PGPORT, PGUSER and PGPASSWORD name a "
+        "PostgreSQL server to use instead of the embedded one.",
+    )
+    parser.add_argument("--port", type=int, default=8069, help="port on localhost (8069)")
+    parser.add_argument("--workers", type=int, default=0, help="worker processes (0: threads)")
+    parser.add_argument("--database", help="serve this database, as `dev/test --keep` left it")
+    parser.add_argument("--reset", action="store_true", help="start with a new database")
+    parser.add_argument("--stop", action="store_true", help="stop what an earlier run left behind")
+    return parser.parse_args()
+
+
+def _main(options: argparse.Namespace) -> int:
+    if options.stop:
+        return _stop()
+    setup = not (odoo_source.is_here() and environment.odoo_is_here())
+    state.make_room(setup)
+    with (state.OWN / "run.lock").open("a+") as alone:
+        if not state.try_lock(alone):
+            raise Failure("dev/run is running for this checkout already (dev/run --stop ends it).")
+        alone.truncate(0)
+        alone.write(json.dumps([os.getpid(), process.started_at(os.getpid())]))
+        alone.flush()
+        process.stop_left_behind(state.RECORDS)
+        if not process.port_is_free(options.port):
+            raise Failure(f"Port {options.port} is taken: name another one with --port.")
+        return _serve(options)
+
+
+def _serve(options: argparse.Namespace) -> int:
+    source = odoo_source.find()
+    python = environment.for_odoo()
+    addons = state.addons_folder("addons", {state.ADDON: state.CHECKOUT})
+    log = state.new_log("run")
+    name = options.database or DATABASE
+    with database.server(python) as server:
+        bench = odoo.Bench(python, source, server, addons)
+        if not options.database:
+            _prepare(bench, options.reset, log)
+        elif name not in server.names():
+            raise Failure(f"There is no database {name} of this checkout.")
+        url = f"http://localhost:{options.port}"
+        with step("Starting Odoo"):
+            child = bench.serve(name, options.port, log, f"--workers={options.workers}")
+            odoo.wait_for(f"{url}/web/login", child, log)
+        say(WELCOME.format(url=url, log=log))
+        try:
+            status = child.wait()
+        finally:
+            process.stop(child)
+        raise Failure(f"Odoo ended by itself with status {status} (log: {log}).")
+
+
+def _prepare(bench: odoo.Bench, reset: bool, log: Path) -> None:
+    """Have the addon's present state installed in the database."""
+    modules = odoo.dependencies()
+    base = [str(bench.odoo.library), os.environ.get("PGHOST"), os.environ.get("PGPORT")]
+    wanted = {"addon": state.addon_fingerprint(), "base": base}
+    known = _read_installed()
+    exists = DATABASE in bench.server.names()
+    if reset or not exists or known.get("base") != base:
+        INSTALLED.unlink(missing_ok=True)
+        bench.server.drop(DATABASE)
+        with step(f"Installing {state.ADDON}, {', '.join(modules)} and demo data"):
+            bench.install(DATABASE, [state.ADDON], log, "--with-demo")
+    elif known != wanted:
+        with step(f"Updating {state.ADDON}, whose files changed"):
+            bench.update(DATABASE, state.ADDON, log)
+    INSTALLED.write_text(json.dumps(wanted))
+
+
+def _read_installed() -> dict:
+    try:
+        return json.loads(INSTALLED.read_text())
+    except (OSError, ValueError):
+        return {}
+
+
+def _stop() -> int:
+    stopped = _stop_running_command()
+    stopped += process.stop_left_behind(state.RECORDS)
+    stopped += database.stop_left_behind()
+    say(f"Stopped {stopped} left behind." if stopped else "Nothing was left behind.")
+    return 0
+
+
+def _stop_running_command() -> int:
+    """End a dev/run of this checkout in an orderly way, as Ctrl-C would."""
+    try:
+        pid, start = json.loads((state.OWN / "run.lock").read_text())
+    except (OSError, ValueError):
+        return 0
+    if not process.is_running(pid, start):
+        return 0
+    os.kill(pid, signal.SIGTERM)
+    while process.is_running(pid, start):
+        time.sleep(0.1)
+    return 1

@@ -1,0 +1,108 @@
+"""`dev/test`: the addon's whole suite on a fresh database, and core's with the addon."""
+
+import argparse
+from pathlib import Path
+
+from . import (
+    browser,
+    console,
+    core,
+    database,
+    environment,
+    live,
+    odoo,
+    odoo_source,
+    process,
+    report,
+    state,
+)
+from .console import Failure, say, step
+
+TAGS = f"/{state.ADDON}"
+BESIDE = "auth_timeout"
+"""Core's module that some of the addon's tests play together with."""
+
+
+def main() -> int:
+    return console.command(lambda: _main(_arguments()))
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="dev/test",
+        description="Run the addon's tests: first in Odoo's own test runner with a real browser, "
+        "then tests/live against two real servers. The last line counts what ran.",
+    )
+    parser.add_argument("--tags", help="only these tests, as Odoo's --test-tags")
+    parser.add_argument("--keep", action="store_true", help="keep the database and name it")
+    part = parser.add_mutually_exclusive_group()
+    part.add_argument("--live", action="store_true", help="only the tests in tests/live")
+    part.add_argument("--no-live", action="store_true", help="leave tests/live out")
+    part.add_argument("--core", action="store_true", help="run core's six suites instead")
+    options = parser.parse_args()
+    if options.tags and options.core:
+        parser.error("--core runs whole suites: leave out --tags")
+    return options
+
+
+def _main(options: argparse.Namespace) -> int:
+    setup = not (odoo_source.is_here() and environment.odoo_is_here())
+    state.make_room(setup)
+    process.stop_left_behind(state.RECORDS)
+    source = odoo_source.find()
+    python = environment.for_odoo()
+    browser.provide()
+    links = {state.ADDON: state.CHECKOUT}
+    if options.core:
+        links[core.HELPER] = state.CHECKOUT / "dev" / "core_suites"
+    addons = state.addons_folder("core-addons" if options.core else "addons", links)
+    log = state.new_log("test")
+    with database.server(python) as server:
+        server.drop_abandoned()
+        bench = odoo.Bench(python, source, server, addons)
+        if options.core:
+            result = core.run(bench, log, options.keep)
+        else:
+            result = _run_parts(bench, log, options)
+    report.list_screenshots(log)
+    say(f"log: {log}")
+    return result.close()
+
+
+def _run_parts(bench: odoo.Bench, log: Path, options: argparse.Namespace) -> report.Report:
+    pristine = bench.pristine(odoo.dependencies())
+    result = report.Report()
+    if not options.live:
+        result.add(_run_in_odoo(bench, pristine, log, options))
+    if options.live or not (options.tags or options.no_live):
+        if live.has_tests():
+            result.add(live.run(bench, pristine, state.new_log("live")))
+        elif options.live:
+            raise Failure("tests/live has no tests.")
+    return result
+
+
+def _run_in_odoo(
+    bench: odoo.Bench, pristine: str, log: Path, options: argparse.Namespace
+) -> report.Report:
+    with database.test_database(bench.server, "test", options.keep) as name:
+        with step("Copying a fresh database"):
+            bench.server.copy(pristine, name)
+        with step("Installing the addon and running its tests"):
+            status = run_tests(
+                bench, name, log, options.tags or TAGS, f"--init={state.ADDON},{BESIDE}"
+            )
+        return report.read_odoo_log(log, status)
+
+
+def run_tests(bench: odoo.Bench, name: str, log: Path, tags: str, *options: str) -> int:
+    """Have Odoo run the tests that ``tags`` names; return its exit status."""
+    argv = bench.command(
+        name,
+        f"--http-port={process.free_port()}",
+        f"--test-tags={tags}",
+        f"--screenshots={log.with_suffix('')}",
+        "--stop-after-init",
+        *options,
+    )
+    return process.run(argv, state.RECORDS, log, bench.environment())
