@@ -235,4 +235,6 @@ def _as_user() -> list[str]:
     if not shutil.which("setpriv"):
         raise Failure("As root, PostgreSQL needs setpriv: type `apt-get install util-linux`.")
     rights = ["--inh-caps=+dac_override", "--ambient-caps=+dac_override"]
+    # Without it the kernel drops the right again where a program asks what it may execute.
+    rights.append("--securebits=+no_setuid_fixup")
     return ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", *rights]

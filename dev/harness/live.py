@@ -25,9 +25,22 @@ def run(bench: odoo.Bench, pristine: str, log: Path) -> report.Report:
             bench.server.copy(pristine, name)
             bench.install(name, [state.ADDON], log)
         with _two_servers(bench, name) as addresses:
-            return _run_tests(bench, name, addresses, log)
+            env = {"MFA_SERVER_A": addresses[0], "MFA_SERVER_B": addresses[1]}
+            scratch = _scratch(bench, pristine)
+            return _run_tests(bench, {**env, "MFA_DATABASE": name, **scratch}, log)
     finally:
         bench.server.drop(name)
+        bench.server.drop(database.throwaway_name("scratch"))
+
+
+def _scratch(bench: odoo.Bench, pristine: str) -> dict[str, str]:
+    """What a test needs that installs and uninstalls the addon in a database of its own."""
+    return {
+        "MFA_ODOO_COMMAND": json.dumps(bench.command("")),
+        "MFA_BASE_DATABASE": pristine,
+        "MFA_SCRATCH_DATABASE": database.throwaway_name("scratch"),
+        "MFA_DATA_DIR": str(state.DATA),
+    }
 
 
 @contextlib.contextmanager
@@ -51,18 +64,12 @@ def _two_servers(bench: odoo.Bench, name: str) -> Iterator[list[str]]:
             process.stop(child)
 
 
-def _run_tests(bench: odoo.Bench, name: str, addresses: list[str], log: Path) -> report.Report:
-    target = state.OWN / f"{name}.json"
-    env = {
-        **bench.environment(),
-        "MFA_SERVER_A": addresses[0],
-        "MFA_SERVER_B": addresses[1],
-        "MFA_DATABASE": name,
-    }
+def _run_tests(bench: odoo.Bench, places: dict[str, str], log: Path) -> report.Report:
+    target = state.OWN / f"{places['MFA_DATABASE']}.json"
     try:
         with step("Running the live tests"):
             argv = [bench.python, RUNNER, FOLDER, target]
-            status = process.run(argv, state.RECORDS, log, env)
+            status = process.run(argv, state.RECORDS, log, {**bench.environment(), **places})
         if status or not target.exists():
             return report.Report(problems=[f"The live tests ended with status {status}: {log}"])
         return report.from_live(json.loads(target.read_text()))

@@ -46,19 +46,17 @@ class Bench:
         return {**kept, **ours, **self.server.env}
 
     def command(self, name: str, *options: str) -> list[str]:
-        """The command line that runs Odoo on the database ``name``."""
+        """The command line that runs Odoo on the database ``name``, or on none yet."""
         folders = [str(folder) for folder in (*self.odoo.addons, self.addons)]
         return [
             str(self.python),
-            "-m",
-            "odoo",
+            str(self.odoo.script),
             f"--addons-path={','.join(folders)}",
             f"--data-dir={state.DATA}",
-            f"--database={name}",
-            f"--db-filter=^{name}$",
             "--no-database-list",
             "--http-interface=127.0.0.1",
             "--max-cron-threads=0",
+            *on_database(name),
             *options,
         ]
 
@@ -79,7 +77,7 @@ class Bench:
     def _make_assets(self, name: str, log: Path) -> None:
         """Make the scripts and styles of all pages, which else each test run makes anew."""
         command = self.command(name, "--no-http")
-        command.insert(3, "shell")
+        command.insert(2, "shell")
         with tempfile.TemporaryFile() as script:
             script.write(MAKE_ASSETS)
             script.seek(0)
@@ -125,6 +123,10 @@ def dependencies() -> list[str]:
         raise Failure(f"There is no addon here: {path} is missing.") from None
     except (SyntaxError, ValueError, KeyError):
         raise Failure(f"{path} is no manifest with `depends`.") from None
+
+
+def on_database(name: str) -> list[str]:
+    return [f"--database={name}", f"--db-filter=^{name}$"] if name else []
 
 
 def wait_for(url: str, child: subprocess.Popen, log: Path) -> None:

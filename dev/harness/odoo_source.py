@@ -59,6 +59,15 @@ class Odoo:
         )
 
     @property
+    def script(self) -> Path:
+        """Odoo's own start script: a server started by ``-m odoo`` cannot start its helpers."""
+        scripts = (self.library / "odoo-bin", self.library.parents[2] / "bin" / "odoo")
+        found = next((script for script in scripts if script.exists()), None)
+        if not found:
+            raise Failure(f"Odoo's start script is missing: looked for {scripts[0]}.")
+        return found
+
+    @property
     def version(self) -> str:
         found: dict = {}
         exec((self.library / "odoo" / "release.py").read_text(), found)
