@@ -61,7 +61,8 @@ def uninstall_hook(env):
           FROM (SELECT DISTINCT ON (user_id) user_id, secret_key, last_step
                   FROM res_users_authenticator
                  WHERE secret_key IS NOT NULL
-                 ORDER BY user_id, COALESCE(last_used, create_date) DESC, id DESC) AS app
+                 ORDER BY user_id, COALESCE(last_used, create_date) DESC,
+                          last_step DESC NULLS LAST, id DESC) AS app
          WHERE app.user_id = res_users.id AND res_users.mfa_since IS NOT NULL
         """
     )

@@ -1,0 +1,130 @@
+"""Wrong codes are counted per user, on all workers and servers, whatever becomes of the request."""
+
+import time
+import unittest
+
+import psycopg2
+from support import (
+    DATABASE,
+    SERVERS,
+    WORKERS,
+    A,
+    B,
+    Browser,
+    at_once,
+    failures_of,
+    in_parallel,
+    is_code_page,
+    make_protected_people,
+    refusal,
+    switch_off_cooldown,
+)
+
+FREE_FAILURES = 5
+WRONG = "double-check the 6-digit code"
+WAIT = "Too many wrong codes"
+MANY = 50
+SECONDS_FOR_MANY = 30
+
+
+def setUpModule():
+    switch_off_cooldown()
+
+
+class GuessCase(unittest.TestCase):
+    def assertRefused(self, answer, text):
+        self.assertTrue(is_code_page(answer), f"status {answer.status_code}")
+        self.assertIn(text, refusal(answer))
+
+
+class CountOfWrongCodes(GuessCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.people = iter(make_protected_people(3))
+
+    def setUp(self):
+        self.person = next(self.people)
+
+    def half_open_on_both(self):
+        return in_parallel(lambda server: Browser(server).half_open(self.person), SERVERS)
+
+    def test_codes_given_in_turn_and_at_once_add_up(self):
+        on_a, on_b = self.half_open_on_both()
+        wrong = self.person.app.wrong_code()
+        for count, browser in enumerate((on_a, on_b), start=1):
+            self.assertRefused(browser.give_code(wrong), WRONG)
+            self.assertEqual(failures_of(self.person), count)
+        for answer in at_once(lambda: on_a.give_code(wrong), lambda: on_b.give_code(wrong)):
+            self.assertRefused(answer, WRONG)
+        self.assertEqual(failures_of(self.person), 4)
+        self.assertRefused(on_a.give_code(wrong), WRONG)
+        self.assertEqual(failures_of(self.person), FREE_FAILURES)
+        right = self.person.app.next_code()
+        for browser in (on_a, on_b):
+            self.assertRefused(browser.give_code(right), WAIT)
+            self.assertFalse(browser.is_in())
+        self.assertEqual(failures_of(self.person), FREE_FAILURES)
+
+    def test_many_guesses_at_once(self):
+        pages = self.half_open_on_both()
+        wrong = self.person.app.wrong_code()
+        browsers = [page.twin() for page in pages for _number in range(MANY // 2)]
+        begin = time.monotonic()
+        answers = in_parallel(lambda browser: browser.give_code(wrong), browsers, MANY)
+        self.assertLess(time.monotonic() - begin, SECONDS_FOR_MANY)
+        refusals = [refusal(answer) for answer in answers if is_code_page(answer)]
+        compared = [text for text in refusals if WRONG in text]
+        waiting = [text for text in refusals if WAIT in text]
+        self.assertEqual(len(compared) + len(waiting), MANY)
+        self.assertLessEqual(len(compared), FREE_FAILURES)
+        self.assertEqual(failures_of(self.person), FREE_FAILURES)
+        right = self.person.app.next_code()
+        for page in pages:
+            self.assertRefused(page.give_code(right), WAIT)
+
+    def test_guesses_in_the_identity_dialog_outlive_the_rollback(self):
+        trusted = Browser(A).log_in_and_trust(self.person)
+        for count, server in enumerate((A, B), start=1):
+            browser = trusted.beside(self.person, server)
+            answer = self.guess_in_dialog(browser)
+            self.assertEqual(answer["error"]["data"]["name"], "odoo.exceptions.UserError")
+            self.assertIn(WRONG, answer["error"]["data"]["message"])
+            self.assertEqual(failures_of(self.person), count)
+
+    def guess_in_dialog(self, browser):
+        person = self.person
+        dialog = browser.call("res.users", "action_totp_disable", [person.uid])
+        self.assertEqual(dialog["res_model"], "res.users.identitycheck")
+        context = {"password": person.password, "mfa_code": person.app.wrong_code()}
+        return browser.ask(
+            "res.users.identitycheck", "run_check", [dialog["res_id"]], context=context
+        )
+
+
+class LockedRow(GuessCase):
+    """The counter has a transaction of its own, which must not wait for one that it serves."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.people = make_protected_people(WORKERS)
+
+    def setUp(self):
+        self.connection = psycopg2.connect(dbname=DATABASE, connect_timeout=10)
+        self.addCleanup(self.connection.close)
+
+    def lock_users(self):
+        with self.connection.cursor() as cr:
+            uids = [person.uid for person in self.people]
+            cr.execute("SELECT 1 FROM res_users WHERE id = ANY(%s) FOR UPDATE", [uids])
+
+    def test_count_goes_on_while_a_transaction_holds_the_user(self):
+        pages = [
+            Browser(server).half_open(person)
+            for person, server in zip(self.people, SERVERS, strict=True)
+        ]
+        self.lock_users()
+        for person, page in zip(self.people, pages, strict=True):
+            begin = time.monotonic()
+            self.assertRefused(page.give_code(person.app.wrong_code()), WRONG)
+            self.assertLess(time.monotonic() - begin, 10)
+            self.assertEqual(failures_of(person), 1)
