@@ -1,6 +1,6 @@
 from odoo import api, models
 
-from .res_users_mfa_guarded import DOOR, check_door
+from .res_users_mfa_guarded import DOOR, check_door, is_superuser_client
 
 
 class AuthTotpWizard(models.TransientModel):
@@ -19,6 +19,12 @@ class AuthTotpWizard(models.TransientModel):
             .create({"user_id": user.id, "secret": secret})
             .with_context(mfa_door=None)
         )
+
+    def _has_field_access(self, field, operation):
+        """Keep the secret from a session that became the superuser."""
+        if field.name in ("secret", "url", "qrcode") and is_superuser_client(self.env):
+            return False
+        return super()._has_field_access(field, operation)
 
     @api.model_create_multi
     def create(self, vals_list):

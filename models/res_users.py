@@ -294,8 +294,10 @@ class ResUsers(models.Model):
         _logger.info("MFA of users %s enabled by user #%d", self.ids, self.env.uid)
 
     def _mfa_disable(self):
-        """Switch MFA off. The apps stay, the trusted devices go."""
+        """Switch MFA off. The apps stay; trusted devices and one's own proof go."""
         self._mfa_set_enabled(False)
+        if request and request.session.uid in self.ids:
+            request.session.pop("mfa_proof", None)
         self._mfa_notify(
             lambda user: user.env._("Security Update: 2FA Deactivated"),
             lambda user: user.env._(

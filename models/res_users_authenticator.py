@@ -9,6 +9,7 @@ from odoo.tools import SQL, sql
 from ..exceptions import UsedCode, WrongCode
 from ..tools import totp
 from .res_users_identitycheck import check_second_factor
+from .res_users_mfa_guarded import DOOR, write_secret
 
 _logger = logging.getLogger(__name__)
 
@@ -54,7 +55,7 @@ class ResUsersAuthenticator(models.Model):
             sql.create_column(self.env.cr, self._table, "secret_key", "varchar")
 
     def _compute_secret_key(self):
-        secrets = self._read_secrets() if self.env.context.get("mfa_door") else {}
+        secrets = self._read_secrets() if self.env.context.get("mfa_door") is DOOR else {}
         for app in self:
             app.secret_key = secrets.get(app.id)
 
@@ -137,15 +138,7 @@ class ResUsersAuthenticator(models.Model):
             }
         )
         app.flush_recordset()
-        self.env.cr.execute(
-            SQL(
-                "UPDATE %s SET secret_key = %s WHERE id = %s",
-                SQL.identifier(self._table),
-                secret,
-                app.id,
-            ),
-            log_exceptions=False,
-        )
+        write_secret(app, "secret_key", secret)
         return app
 
     # -- verification --------------------------------------------------------------

@@ -173,6 +173,18 @@ class ResUsers(models.Model):
         }
 
     @check_second_factor
+    def api_key_wizard(self):
+        return super().api_key_wizard()
+
+    @check_second_factor
+    def preference_change_password(self):
+        return super().preference_change_password()
+
+    @check_second_factor
+    def action_revoke_all_devices(self):
+        return super().action_revoke_all_devices()
+
+    @check_second_factor
     def revoke_all_devices(self):
         self._mfa_check_rank()
         super().revoke_all_devices()

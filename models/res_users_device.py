@@ -39,10 +39,12 @@ class ResUsersDevice(models.Model):
 
     @api.depends("expires_at", "create_date", "user_id")
     def _compute_expiration_date(self):
-        for user, devices in self.sudo().grouped("user_id").items():
+        for user, devices in self._mfa_open_door().grouped("user_id").items():
             age = self._get_age(user)
             for device in devices:
-                device.expiration_date = min(device.expires_at, device.create_date + age)
+                self.browse(device.id).expiration_date = min(
+                    device.expires_at, device.create_date + age
+                )
 
     @api.model
     def _get_age(self, user):

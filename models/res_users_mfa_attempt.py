@@ -31,6 +31,7 @@ class ResUsersMfaAttempt(models.Model):
     """
 
     _name = "res.users.mfa.attempt"
+    _inherit = "res.users.mfa.guarded"
     _description = "Wrong codes in a row"
     _log_access = False
     _allow_sudo_commands = False

@@ -1,5 +1,7 @@
-from odoo import api, models
+from odoo import SUPERUSER_ID, api, fields, models
 from odoo.exceptions import AccessError
+from odoo.http import request
+from odoo.tools import SQL
 
 DOOR = object()
 """Context value that only this addon's code can hold: no API can send this object."""
@@ -20,10 +22,38 @@ def check_door(env):
         )
 
 
+def write_secret(record, column, secret):
+    """Store ``secret`` in a column that the ORM does not know, past all logging.
+
+    Odoo's cursor logs failing queries with their values, and all of them at DEBUG:
+    this asks the one of ``psycopg2`` behind it.
+    """
+    query = SQL(
+        "UPDATE %s SET %s = %s WHERE id = %s",
+        SQL.identifier(record._table),
+        SQL.identifier(column),
+        secret,
+        record.id,
+    )
+    record.env.cr._obj.execute(query.code, query.params)
+
+
+def is_superuser_client(env):
+    """Tell whether a session that became the superuser asks, not this addon's code."""
+    asks = request and request.session.uid == SUPERUSER_ID
+    return bool(asks) and env.context.get("mfa_door") is not DOOR
+
+
 class ResUsersMfaGuarded(models.AbstractModel):
     _name = "res.users.mfa.guarded"
     _description = "Records that only this addon's actions change"
     _allow_sudo_commands = False
+
+    def _has_field_access(self, field, operation):
+        """Keep hidden fields from the superuser as well, whom core lets read all."""
+        if field.groups == fields.NO_ACCESS and is_superuser_client(self.env):
+            return False
+        return super()._has_field_access(field, operation)
 
     def _mfa_open_door(self):
         """Return ``self`` as this addon's checked actions may change it."""

@@ -3,7 +3,7 @@
 Pure functions: no ORM, no request, no clock of their own.
 """
 
-import binascii
+import base64
 import unicodedata
 
 import pyotp
@@ -11,10 +11,29 @@ import pyotp
 TIME_STEP = 30
 """Length of a time step, in seconds (RFC 6238 §4.1, X)."""
 DIGITS = 6
+MAX_TYPED = 64
+"""Characters that a person may type; longer text is no code."""
 DRIFT = 1
 """Time steps accepted before and after the current one (RFC 6238 §5.2)."""
 SECRET_LENGTH = 32
 """Base32 characters of a new secret: 160 bits (RFC 4226 §4, R6)."""
+SHORTEST_KEY = 10
+"""Bytes of the shortest key that is verified: apps enrolled long ago have 80 bits."""
+
+
+class _Totp(pyotp.TOTP):
+    def byte_secret(self):
+        """Return the key, as ``pyotp`` does, down to 80 bits where it asks for 112.
+
+        People whose app was enrolled with a shorter key would be locked out. New
+        secrets have 160 bits.
+
+        :raise ValueError: when the secret is no Base32, or too short
+        """
+        key = base64.b32decode(self.secret + "=" * (-len(self.secret) % 8))
+        if len(key) < SHORTEST_KEY:
+            raise ValueError("The key is too short.")
+        return key
 
 
 def generate_secret():
@@ -44,7 +63,9 @@ def normalise_code(code):
         return None
     if isinstance(code, int):
         return f"{code:0{DIGITS}d}" if 0 <= code < 10**DIGITS else None
-    kept = [c for c in code[:64] if not c.isspace() and unicodedata.category(c) != "Pd"]
+    if len(code) > MAX_TYPED:
+        return None
+    kept = [c for c in code if not c.isspace() and unicodedata.category(c) != "Pd"]
     digits = [unicodedata.decimal(c, None) for c in kept]
     if len(digits) != DIGITS or None in digits:
         return None
@@ -65,13 +86,13 @@ def matching_step(secret, code, now):
     if code is None:
         return None
     current = int(now // TIME_STEP)
-    otp = pyotp.TOTP(normalise_secret(secret), digits=DIGITS, interval=TIME_STEP)
     found = None
     try:
+        otp = _Totp(normalise_secret(secret), digits=DIGITS, interval=TIME_STEP)
         for step in range(max(current - DRIFT, 0), current + DRIFT + 1):
             if pyotp.utils.strings_equal(otp.generate_otp(step), code):
                 found = step
-    except (binascii.Error, ValueError):
+    except ValueError:
         return None
     return found
 

@@ -7,10 +7,12 @@ from odoo.exceptions import UserError
 from odoo.tools import SQL, sql
 
 from ..models.res_users_identitycheck import check_second_factor
+from ..models.res_users_mfa_guarded import write_secret
 from ..tools import qr, totp
+from .mfa_dialog import MfaDialog
 
 
-class ResUsersAuthenticatorCreate(models.TransientModel):
+class ResUsersAuthenticatorCreate(MfaDialog, models.TransientModel):
     """The enrolment screen: the only place where a secret leaves the server.
 
     The secret stands in the column ``secret``, which the ORM does not know, so that
@@ -18,7 +20,6 @@ class ResUsersAuthenticatorCreate(models.TransientModel):
     """
 
     _name = "res.users.authenticator.create"
-    _inherit = "res.users.mfa.dialog"
     _description = "Enrolment of an Authenticator App"
     _typed_fields = frozenset({"name", "confirmation_code"})
 
@@ -38,15 +39,7 @@ class ResUsersAuthenticatorCreate(models.TransientModel):
         name = self.env["res.users.authenticator"]._propose_name(self.env.user)
         wizard = super()._start(name=name, **vals)
         wizard.flush_recordset()
-        self.env.cr.execute(
-            SQL(
-                "UPDATE %s SET secret = %s WHERE id = %s",
-                SQL.identifier(self._table),
-                totp.generate_secret(),
-                wizard.id,
-            ),
-            log_exceptions=False,
-        )
+        write_secret(wizard, "secret", totp.generate_secret())
         return wizard
 
     def _get_secret(self):

@@ -1,11 +1,11 @@
 from odoo import api, fields, models
 
 from ..models.res_users_identitycheck import check_second_factor
+from .mfa_dialog import MfaDialog
 
 
-class ResUsersAuthenticatorRename(models.TransientModel):
+class ResUsersAuthenticatorRename(MfaDialog, models.TransientModel):
     _name = "res.users.authenticator.rename"
-    _inherit = "res.users.mfa.dialog"
     _description = "New Name of an Authenticator App"
     _typed_fields = frozenset({"name"})
 

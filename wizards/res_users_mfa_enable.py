@@ -3,11 +3,11 @@ from odoo.exceptions import UserError
 
 from ..exceptions import SecondFactorRefused
 from ..models.res_users_identitycheck import check_second_factor
+from .mfa_dialog import MfaDialog
 
 
-class ResUsersMfaEnable(models.TransientModel):
+class ResUsersMfaEnable(MfaDialog, models.TransientModel):
     _name = "res.users.mfa.enable"
-    _inherit = "res.users.mfa.dialog"
     _description = "Enabling of Two-Factor Authentication"
     _typed_fields = frozenset({"confirmation_code"})
 

@@ -1,18 +1,19 @@
-from odoo import api, models
+from odoo import api
 from odoo.exceptions import AccessError, UserError
 
 from ..models.res_users_mfa_guarded import DOOR, check_door
 
 
-class ResUsersMfaDialog(models.AbstractModel):
+class MfaDialog:
     """A dialog that its user opens by a button of this addon, and only so.
 
     The web client saves a dialog before it calls its button: what a person types
     may be written by the owner, all else and creation are refused.
+
+    A plain class, put before ``TransientModel``: an abstract model would come after
+    it, and core's clean-up before ours.
     """
 
-    _name = "res.users.mfa.dialog"
-    _description = "Dialog of Two-Factor Authentication"
     _allow_sudo_commands = False
     _transient_max_hours = 0.5
     _typed_fields = frozenset()
@@ -61,10 +62,15 @@ class ResUsersMfaDialog(models.AbstractModel):
         return super().create(vals_list)
 
     def write(self, vals):
-        if vals.keys() - self._typed_fields:
+        if vals.keys() - self._typed_fields or self.sudo().create_uid != self.env.user:
             check_door(self.env)
         return super().write(vals)
 
     def unlink(self):
         check_door(self.env)
         return super().unlink()
+
+    @api.autovacuum
+    def _transient_vacuum(self):
+        """Let core's clean-up delete what was left behind, secrets included."""
+        return super(MfaDialog, self.with_context(mfa_door=DOOR))._transient_vacuum()
