@@ -88,6 +88,19 @@ class TestTours(TourCase):
             self.xmlrpc_common.authenticate(database, "mfa_carl", "mfa_carl_password", {})
         )
 
+    def test_settings(self):
+        """The five settings, saved from their screen."""
+        self.start_tour("/odoo/settings", "mfa_settings", login="admin", timeout=120)
+        get_param = self.env["ir.config_parameter"].sudo().get_param
+        saved = {
+            "auth_totp.trusted_device_age": "7",
+            "auth_totp.session_age": "14",
+            "auth_totp.login_timeout": "5",
+            "auth_totp.secure_cookie": "0",
+            "auth_totp.session_extend": "1",
+        }
+        self.assertEqual({key: get_param(key) for key in saved}, saved)
+
     def test_portal(self):
         paul = new_test_user(
             self.env,

@@ -257,3 +257,28 @@ tours.add("mfa_lock_screen", {
         { trigger: "body:not(:has(form.o_check_identity_form))" },
     ],
 });
+
+const setField = (name, value) => ({
+    trigger: `#mfa_settings [name=${name}] input, [name=${name}] input`,
+    run: `edit ${value}`,
+});
+
+tours.add("mfa_settings", {
+    steps: () => [
+        { trigger: ".o_setting_container" },
+        setField("mfa_trusted_device_age", 7),
+        setField("mfa_session_age", 14),
+        setField("mfa_login_timeout", 5),
+        { trigger: "[name=mfa_secure_cookie] input:checked", run: "click" },
+        { trigger: "[name=mfa_session_extend] input:not(:checked)", run: "click" },
+        { trigger: "button.o_form_button_save", run: "click", expectUnloadPage: true },
+        { trigger: ".o_setting_container [name=mfa_secure_cookie] input:not(:checked)" },
+        { trigger: "[name=mfa_session_extend] input:checked" },
+        { content: "a bad value is refused", ...setField("mfa_session_age", 0) },
+        { trigger: "button.o_form_button_save", run: "click" },
+        {
+            trigger: ".modal:contains(Session age):contains(whole number) button:contains(Close)",
+            run: "click",
+        },
+    ],
+});
