@@ -1,11 +1,41 @@
+import { onMounted } from "@odoo/owl";
 import { registry } from "@web/core/registry";
 import { CharField, charField } from "@web/views/fields/char/char_field";
 
 /**
- * The field for a six-digit code: numeric keyboard, filled in by password managers.
+ * The field for a six-digit code: numeric keyboard, filled in by password managers,
+ * and Enter confirms the dialog as it does on the login page.
  */
 export class MfaCodeField extends CharField {
     static template = "auth_totp_mfa.MfaCodeField";
+    static props = { ...CharField.props, autofocus: { type: Boolean, optional: true } };
+
+    setup() {
+        super.setup();
+        onMounted(() => {
+            // On a phone the keyboard would hide the key that stands above.
+            if (this.props.autofocus && !this.env.isSmall) {
+                setTimeout(() => this.input.el?.focus());
+            }
+        });
+    }
+
+    async onKeydown(ev) {
+        if (ev.key !== "Enter") {
+            return;
+        }
+        ev.preventDefault();
+        ev.stopPropagation();
+        await this.props.record.update({ [this.props.name]: ev.target.value });
+        ev.target.closest(".modal-content")?.querySelector("footer .btn-primary")?.click();
+    }
 }
 
-registry.category("fields").add("mfa_code", { ...charField, component: MfaCodeField });
+registry.category("fields").add("mfa_code", {
+    ...charField,
+    component: MfaCodeField,
+    extractProps: (fieldInfo, dynamicInfo) => ({
+        ...charField.extractProps(fieldInfo, dynamicInfo),
+        autofocus: Boolean(fieldInfo.options.autofocus),
+    }),
+});

@@ -79,7 +79,11 @@ const enrol = (identityCheck) => [
         trigger: ".modal [name=confirmation_code] input",
         run: (helpers) => typeCode(helpers, ".modal [name=confirmation_code] input", 0),
     },
-    { trigger: ".modal button[name=action_create]", run: "click" },
+    {
+        content: "Enter confirms",
+        trigger: ".modal [name=confirmation_code] input",
+        run: "press Enter",
+    },
     { trigger: ".modal [name=mfa]:contains(Enabled)" },
     { trigger: ".modal [name=authenticator_ids] .o_kanban_record:contains(Authenticator app)" },
 ];
