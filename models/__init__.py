@@ -4,7 +4,6 @@ from . import (
     ir_http,
     res_config_settings,
     res_users,
-    res_users_apikeys,
     res_users_authenticator,
     res_users_core_bridge,
     res_users_device,

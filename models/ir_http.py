@@ -18,12 +18,14 @@ class IrHttp(models.AbstractModel):
 
     @classmethod
     def _authenticate_explicit(cls, auth):
-        """End an MFA session that is past its age, on every route.
+        """End an MFA session that is past its age, and void marks of a password alone.
 
         Relies on core checking ``session.uid`` after this: without one, the request
         goes on as nobody's. Costs no query: the settings are in the ORM cache.
         """
         session = request.session
+        if session.uid is not None:
+            request.env["res.users.identitycheck"]._drop_password_mark(session)
         since = session.get("mfa_since")
         if session.uid is not None and since is not None:
             cls._mfa_check_session_age(session, since)

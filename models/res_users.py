@@ -1,16 +1,18 @@
 import logging
 import time
 
-from odoo import api, fields, models
+from odoo import SUPERUSER_ID, api, fields, models
 from odoo.exceptions import AccessError, UserError
 from odoo.fields import Domain
 from odoo.http import request
 from odoo.tools import SQL
 from odoo.tools.misc import consteq
 
-from ..exceptions import WrongCode
+from odoo.addons.base.models.res_users import check_identity
+
+from ..exceptions import UsedCode, WrongCode
 from ..tools import totp
-from .res_users_identitycheck import check_second_factor
+from .res_users_identitycheck import PROOF_AGE
 from .res_users_mfa_guarded import check_door
 
 _logger = logging.getLogger(__name__)
@@ -22,8 +24,6 @@ GUARDED_FIELDS = {
     "authenticator_ids",
     "trusted_device_ids",
 }
-PROOF_AGE = 10 * 60
-"""Seconds for which a proof of the second factor is good."""
 DEVICE_COOKIE = "trusted_devices_%d"
 """Name of the cookie of one user, as the OCA module called it."""
 
@@ -82,11 +82,14 @@ class ResUsers(models.Model):
         return super().create(vals_list)
 
     def write(self, vals):
-        """Refuse to change factors directly; a new password voids the trusted devices."""
+        """Refuse to change factors directly.
+
+        A new password voids the trusted devices, and so does archiving.
+        """
         if GUARDED_FIELDS & vals.keys():
             check_door(self.env)
         result = super().write(vals)
-        if "password" in vals:
+        if "password" in vals or not vals.get("active", True):
             self.sudo().trusted_device_ids._mfa_open_door().unlink()
         return result
 
@@ -94,18 +97,28 @@ class ResUsers(models.Model):
 
     def _mfa_check_self(self):
         """:raise AccessError: unless this is the user who acts"""
+        self._mfa_refuse_superuser()
         if self != self.env.user:
             raise AccessError(self.env._("Only the owner of an account can do this."))
+
+    @api.model
+    def _mfa_refuse_superuser(self):
+        """:raise AccessError: in a session that became the superuser (``/web/become``)
+
+        The superuser has no second factor, and nobody to answer for what it does.
+        """
+        if request and self.env.uid == SUPERUSER_ID:
+            raise AccessError(self.env._("Log in as yourself to do this."))
 
     def _mfa_check_rank(self):
         """Refuse to act on somebody else's account unless the actor outranks it.
 
         An actor needs the access rights of an administrator, no fewer groups than
-        the account, and a second factor, which :func:`check_second_factor` has asked
-        for already.
+        the account, and a second factor, which the identity check has asked for.
 
         :raise AccessError: saying what is missing
         """
+        self._mfa_refuse_superuser()
         actor = self.env.user
         if self <= actor:
             return
@@ -139,6 +152,7 @@ class ResUsers(models.Model):
     def _mfa_set_proof(self):
         """Note that this session's user has just proven a second factor."""
         request.session["mfa_proof"] = {"uid": self.env.uid, "at": time.time()}
+        request.session.setdefault("mfa_since", time.time())
 
     @api.model
     def _mfa_start_session(self, proven):
@@ -172,6 +186,9 @@ class ResUsers(models.Model):
                 )
             attempts._reserve(self)
             app = self.sudo().authenticator_ids._accept(code)
+        except UsedCode:
+            attempts._take_back(self)
+            raise
         except Exception as refusal:
             _logger.info(
                 "MFA code of user #%d refused from %s: %s", self.id, address, type(refusal).__name__
@@ -324,7 +341,7 @@ class ResUsers(models.Model):
 
     # -- buttons -------------------------------------------------------------------
 
-    @check_second_factor
+    @check_identity
     def action_mfa_enable(self):
         """Ask for a code of one of the apps, then switch MFA on again."""
         self.ensure_one()

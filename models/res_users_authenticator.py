@@ -6,9 +6,10 @@ from odoo.exceptions import UserError, ValidationError
 from odoo.http import request
 from odoo.tools import SQL, sql
 
+from odoo.addons.base.models.res_users import check_identity
+
 from ..exceptions import UsedCode, WrongCode
 from ..tools import totp
-from .res_users_identitycheck import check_second_factor
 from .res_users_mfa_guarded import DOOR, write_secret
 
 _logger = logging.getLogger(__name__)
@@ -183,14 +184,14 @@ class ResUsersAuthenticator(models.Model):
 
     # -- buttons -------------------------------------------------------------------
 
-    @check_second_factor
+    @check_identity
     def action_rename(self):
         self.ensure_one()
         self.user_id._mfa_check_self()
         wizard = self.env["res.users.authenticator.rename"]._start(self)
         return wizard._mfa_dialog(self.env._("Rename the App"))
 
-    @check_second_factor
+    @check_identity
     def action_remove(self):
         """Remove these apps; the last one of an account with MFA on stays.
 

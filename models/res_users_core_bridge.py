@@ -9,12 +9,13 @@ import time
 from hashlib import sha256
 
 from odoo import SUPERUSER_ID, api, models
-from odoo.exceptions import AccessError, UserError
+from odoo.exceptions import AccessDenied, AccessError, UserError
 from odoo.http import request
+
+from odoo.addons.base.models.res_users import check_identity
 
 from ..exceptions import WrongCode
 from ..tools import totp
-from .res_users_identitycheck import check_second_factor
 
 
 class ResUsers(models.Model):
@@ -44,7 +45,7 @@ class ResUsers(models.Model):
             last = max(
                 apps, key=lambda app: (app.last_used or app.create_date, app.id), default=None
             )
-            user.totp_secret = last and last._mfa_open_door().secret_key
+            user.totp_secret = last and last._read_secrets()[last.id]
 
     def _inverse_token(self):
         """Enrol the app whose secret is written; switch MFA off where none is.
@@ -52,8 +53,10 @@ class ResUsers(models.Model):
         The notice to the user is core's, sent by ``auth_totp_mail``'s ``write``.
         Core lets any text pass for a secret, and so does this.
         """
-        if request and request.session.uid == SUPERUSER_ID:
-            raise AccessError(self.env._("An authenticator app is enrolled by its owner only."))
+        if request and request.session.uid:
+            self._mfa_check_rank()
+            if self.env.user in self and self.env["res.users.identitycheck"]._needs_code():
+                raise AccessError(self.env._("Confirm your identity with a code first."))
         apps = self.env["res.users.authenticator"]
         for user in self:
             secret = user.totp_secret
@@ -79,12 +82,19 @@ class ResUsers(models.Model):
         adopted = self.sudo().authenticator_ids[:1]
         if not values or not adopted or values["mfa_epoch"] is not None:
             return super()._legacy_session_token_hash_compute(sid)
-        values["totp_secret"] = adopted._mfa_open_door().secret_key
+        values["totp_secret"] = adopted._read_secrets()[adopted.id]
         key = str(tuple(item for item in values.items() if item[1] is not None))
         return hmac.new(key.encode(), sid.encode(), sha256).hexdigest()
 
     # -- the login -----------------------------------------------------------------
 
+    def _login(self, credential, user_agent_env):
+        """Refuse a code in the place of a password: it is a second factor only."""
+        if credential.get("type") in ("totp", "totp_mail"):
+            raise AccessDenied()
+        return super()._login(credential, user_agent_env)
+
+    @api.private
     def authenticate(self, credential, user_agent_env):
         """Stamp the half-open session where the password was accepted.
 
@@ -114,22 +124,38 @@ class ResUsers(models.Model):
         Core verifies ``totp`` against its single secret and its own counter, so it is
         not asked. ``token`` is an ``int`` without leading zeros, or a text.
         """
+        if credential["type"] == "totp_mail":
+            return self._mfa_check_mail_code(credential, env, super()._check_credentials)
         if credential["type"] != "totp":
             return super()._check_credentials(credential, env)
+        if request and self.id not in (request.session.uid, request.session.get("pre_uid")):
+            raise AccessDenied()
         if not self.mfa_enabled:
             raise WrongCode(self.env._("Two-factor authentication is not enabled."))
         self._mfa_check_app_code(credential.get("token"))
         return {"uid": self.id, "auth_method": "totp", "mfa": "default"}
 
+    def _mfa_check_mail_code(self, credential, env, check):
+        """Let core verify a code that it sent by e-mail, counted as codes of apps are.
+
+        :raise WrongCode: for an account with MFA on, whose second factor is an app
+        """
+        if self.mfa_enabled:
+            raise WrongCode(self.env._("Enter a code of your authenticator app."))
+        self.env["res.users.mfa.attempt"]._reserve(self)
+        result = check(credential, env)
+        self.env["res.users.mfa.attempt"]._clear(self)
+        return result
+
     # -- enrolment and its end -----------------------------------------------------
 
-    @check_second_factor
+    @check_identity
     def action_totp_enable_wizard(self):
         """Open the enrolment screen: ours, or core's for the portal page."""
         self.ensure_one()
         self._mfa_check_self()
-        self.env["res.users.authenticator"]._check_room_for(self)
         if self._is_internal():
+            self.env["res.users.authenticator"]._check_room_for(self)
             wizard = self.env["res.users.authenticator.create"]._start()
             return wizard._mfa_dialog(self.env._("Add an Authenticator App"))
         wizard = self.env["auth_totp.wizard"]._mfa_start(
@@ -140,6 +166,9 @@ class ResUsers(models.Model):
     def _totp_try_setting(self, secret, code):
         """Enrol an app for the current user if ``code`` proves it, as core does.
 
+        As in core it takes the place of an earlier one: the portal page, which calls
+        this, lists no apps.
+
         :return: whether it was enrolled
         """
         if self.mfa_enabled or self != self.env.user:
@@ -148,10 +177,11 @@ class ResUsers(models.Model):
         step = totp.matching_step(secret, code, time.time())
         if step is None:
             return False
+        self.sudo().authenticator_ids._mfa_open_door().unlink()
         self._mfa_enrol(self.env["res.users.authenticator"]._propose_name(self), secret, step)
         return True
 
-    @check_second_factor
+    @check_identity
     def action_totp_disable(self):
         """Switch MFA off for oneself, or within one's rank for others."""
         self._mfa_check_rank()
@@ -172,19 +202,19 @@ class ResUsers(models.Model):
             },
         }
 
-    @check_second_factor
+    @check_identity
     def api_key_wizard(self):
         return super().api_key_wizard()
 
-    @check_second_factor
+    @check_identity
     def preference_change_password(self):
         return super().preference_change_password()
 
-    @check_second_factor
+    @check_identity
     def action_revoke_all_devices(self):
         return super().action_revoke_all_devices()
 
-    @check_second_factor
+    @check_identity
     def revoke_all_devices(self):
         self._mfa_check_rank()
         super().revoke_all_devices()

@@ -5,8 +5,9 @@ from odoo import api, fields, models
 from odoo.http import request
 from odoo.tools import SQL
 
+from odoo.addons.base.models.res_users import check_identity
+
 from ..tools import browser, device_token
-from .res_users_identitycheck import check_second_factor
 
 _logger = logging.getLogger(__name__)
 
@@ -141,7 +142,7 @@ class ResUsersDevice(models.Model):
         )
         self.invalidate_recordset(["last_used", "last_ip"], flush=False)
 
-    @check_second_factor
+    @check_identity
     def action_revoke(self):
         """Trust these devices no longer.
 

@@ -1,30 +1,11 @@
-from functools import wraps
+import time
 
 from odoo import api, fields, models
 from odoo.exceptions import AccessDenied, UserError
-from odoo.http import request
+from odoo.http import request, root
 
-from odoo.addons.base.models.res_users import check_identity
-
-
-def check_second_factor(method):
-    """Guard a button like core's ``check_identity``, and by the second factor too.
-
-    Other modules set core's own mark (``identity-check-last``) after a password
-    alone. An account with MFA on therefore needs this addon's proof as well; while
-    it is missing core's mark is dropped, so that core's dialog opens, where
-    :class:`ResUsersIdentitycheck` asks for both.
-    """
-    guarded = check_identity(method)
-
-    @wraps(guarded)
-    def wrapped(self, *args, **kwargs):
-        user = self.env.user
-        if request and user.mfa_enabled and not user._mfa_proof_is_fresh():
-            request.session.pop("identity-check-last", None)
-        return guarded(self, *args, **kwargs)
-
-    return wrapped
+PROOF_AGE = 10 * 60
+"""Seconds for which a proof of identity is good, as in core's ``check_identity``."""
 
 
 class ResUsersIdentitycheck(models.TransientModel):
@@ -41,6 +22,19 @@ class ResUsersIdentitycheck(models.TransientModel):
     def _needs_code(self):
         user = self.env.user
         return user.mfa_enabled and not user._mfa_proof_is_fresh()
+
+    @api.model
+    def _drop_password_mark(self, session):
+        """Void core's mark of an identity check where a second factor is missing.
+
+        Core's ``check_identity`` guards every delicate button of every module by that
+        mark. Other modules set it after a password alone, and it outlives a login as
+        somebody else: for an account with MFA on it counts only beside this addon's own
+        proof. Without the mark core's dialog opens, and :meth:`_check_identity` asks.
+        """
+        mark = session.get("identity-check-last")
+        if mark and (mark < time.time() - PROOF_AGE or self._needs_code()):
+            session.pop("identity-check-last")
 
     def _check_identity(self):
         """Ask for the second factor after what core asks for.
@@ -63,3 +57,14 @@ class ResUsersIdentitycheck(models.TransientModel):
             except AccessDenied as refusal:
                 raise UserError(str(refusal)) from None
             user._mfa_set_proof()
+            self._keep_proof()
+
+    @api.model
+    def _keep_proof(self):
+        """Keep the code used up and the proof given, should the button now fail.
+
+        What follows may raise, and be rolled back: the code would be good once more.
+        """
+        request.session["identity-check-last"] = time.time()
+        root.session_store.save(request.session)
+        self.env.cr.commit()  # pylint: disable=invalid-commit

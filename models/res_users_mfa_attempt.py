@@ -92,6 +92,19 @@ class ResUsersMfaAttempt(models.Model):
         return 0
 
     @api.model
+    def _take_back(self, user):
+        """Count the last try of ``user`` no longer: the code was right, if used already."""
+        table = SQL.identifier(self._table)
+        with self.env.registry.cursor() as cr:
+            cr.execute(
+                SQL(
+                    "UPDATE %s SET failures = failures - 1 WHERE user_id = %s AND failures > 0",
+                    table,
+                    user.id,
+                )
+            )
+
+    @api.model
     def _clear(self, user):
         """Forget the failures of ``user``, who has just proven a second factor."""
         with self.env.registry.cursor() as cr:

@@ -3,6 +3,8 @@ from odoo.exceptions import AccessError, UserError
 
 from ..models.res_users_mfa_guarded import DOOR, check_door
 
+LONGEST_LINE = 256
+
 
 class MfaDialog:
     """A dialog that its user opens by a button of this addon, and only so.
@@ -64,7 +66,16 @@ class MfaDialog:
     def write(self, vals):
         if vals.keys() - self._typed_fields or self.sudo().create_uid != self.env.user:
             check_door(self.env)
+        for value in vals.values():
+            self._mfa_check_typed(value)
         return super().write(vals)
+
+    def _mfa_check_typed(self, value):
+        """:raise UserError: when ``value`` is nothing that a person types into one line"""
+        if value and not (
+            isinstance(value, str) and len(value) <= LONGEST_LINE and value.isprintable()
+        ):
+            raise UserError(self.env._("This text is too long, or has characters of no script."))
 
     def unlink(self):
         check_door(self.env)

@@ -6,7 +6,8 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.tools import SQL, sql
 
-from ..models.res_users_identitycheck import check_second_factor
+from odoo.addons.base.models.res_users import check_identity
+
 from ..models.res_users_mfa_guarded import write_secret
 from ..tools import qr, totp
 from .mfa_dialog import MfaDialog
@@ -77,7 +78,7 @@ class ResUsersAuthenticatorCreate(MfaDialog, models.TransientModel):
         host = urlsplit(self.get_base_url()).hostname
         return f"{self.env.company.name} ({host})" if host else self.env.company.name
 
-    @check_second_factor
+    @check_identity
     def action_create(self):
         """Enrol the app if the code proves that it knows the key.
 

@@ -1,6 +1,7 @@
 from odoo import api, fields, models
 
-from ..models.res_users_identitycheck import check_second_factor
+from odoo.addons.base.models.res_users import check_identity
+
 from .mfa_dialog import MfaDialog
 
 
@@ -18,7 +19,7 @@ class ResUsersAuthenticatorRename(MfaDialog, models.TransientModel):
     def _start(self, app):
         return super()._start(authenticator_id=app.id, name=app.name)
 
-    @check_second_factor
+    @check_identity
     def action_rename(self):
         """:raise ValidationError: when the name is taken or empty"""
         self._mfa_check_owner()

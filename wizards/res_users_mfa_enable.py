@@ -1,8 +1,9 @@
 from odoo import fields, models
 from odoo.exceptions import UserError
 
+from odoo.addons.base.models.res_users import check_identity
+
 from ..exceptions import SecondFactorRefused
-from ..models.res_users_identitycheck import check_second_factor
 from .mfa_dialog import MfaDialog
 
 
@@ -13,7 +14,7 @@ class ResUsersMfaEnable(MfaDialog, models.TransientModel):
 
     confirmation_code = fields.Char()
 
-    @check_second_factor
+    @check_identity
     def action_enable(self):
         """Switch MFA on if the code is one of an enrolled app.
 
