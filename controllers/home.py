@@ -23,7 +23,10 @@ class Home(AuthTotpMailHome):
 
     def _mfa_notice_text(self, notice):
         if notice == "session":
-            return request.env._("Your session has reached its age. Please log in again.")
+            return request.env._(
+                "You were logged out, as set for accounts with two-factor authentication. "
+                "Please log in again."
+            )
         return request.env._(
             "The login took too long, or your account changed meanwhile. Please start again."
         )

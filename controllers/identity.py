@@ -9,7 +9,7 @@ class Identity(http.Controller):
     def identity(self, code=None):
         """Tell whether this session needs to prove the second factor, and take a proof.
 
-        A refusal is an answer, not an error: an error would roll back its log line.
+        A refusal is an answer, not an error, so that the dialog can show it.
 
         :param code: the code of an app, as text
         :return: ``{"needs_code": bool, "error": text or False}``

@@ -46,7 +46,7 @@ class IrConfigParameter(models.Model):
         value = self.sudo().get_param(key)
         if not value:
             return default
-        number = int(value) if value.strip().isdecimal() else 0
+        number = int(value) if value.strip().isdecimal() and len(value) < 20 else 0
         if not 0 < number <= LONGEST[key]:
             _warn_once(key, value, default)
             return default

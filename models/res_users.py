@@ -10,7 +10,7 @@ from odoo.tools.misc import consteq
 
 from odoo.addons.base.models.res_users import check_identity
 
-from ..exceptions import UsedCode, WrongCode
+from ..exceptions import SecondFactorRefused, UsedCode, WrongCode
 from ..tools import totp
 from .res_users_identitycheck import PROOF_AGE
 from .res_users_mfa_guarded import check_door
@@ -111,10 +111,11 @@ class ResUsers(models.Model):
             raise AccessError(self.env._("Log in as yourself to do this."))
 
     def _mfa_check_rank(self):
-        """Refuse to act on somebody else's account unless the actor outranks it.
+        """Refuse to act on somebody else's account without the rank to do so.
 
-        An actor needs the access rights of an administrator, no fewer groups than
-        the account, and a second factor, which the identity check has asked for.
+        An actor needs the access rights of an administrator, the right to write the
+        account, no fewer groups than it (which a system administrator need not have),
+        and a second factor, which the identity check has asked for.
 
         :raise AccessError: saying what is missing
         """
@@ -124,9 +125,10 @@ class ResUsers(models.Model):
             return
         if not actor._is_admin():
             raise AccessError(self.env._("Only an administrator can do this for somebody else."))
+        self.check_access("write")
         for user in self.sudo():
-            outranked = actor._is_system() or user.all_group_ids <= actor.all_group_ids
-            if user._is_superuser() or not outranked:
+            within_rank = actor._is_system() or user.all_group_ids <= actor.all_group_ids
+            if user._is_superuser() or not within_rank:
                 raise AccessError(
                     self.env._(
                         "%(user)s has more access rights than you. Ask an administrator who "
@@ -156,7 +158,7 @@ class ResUsers(models.Model):
 
     @api.model
     def _mfa_start_session(self, proven):
-        """Note in a session that has just been finished when that was.
+        """Note in a session that has just been finished when its second step was passed.
 
         :param bool proven: a code was given now, not by a trusted device before
         """
@@ -186,10 +188,9 @@ class ResUsers(models.Model):
                 )
             attempts._reserve(self)
             app = self.sudo().authenticator_ids._accept(code)
-        except UsedCode:
-            attempts._take_back(self)
-            raise
-        except Exception as refusal:
+        except SecondFactorRefused as refusal:
+            if isinstance(refusal, UsedCode):
+                attempts._take_back(self)
             _logger.info(
                 "MFA code of user #%d refused from %s: %s", self.id, address, type(refusal).__name__
             )
@@ -204,8 +205,16 @@ class ResUsers(models.Model):
         """Note in the half-open session when and in which state its account passed."""
         request.session["mfa_pending"] = {
             "since": time.time(),
-            "state": self._compute_session_token(request.session.sid) or "",
+            "state": self._mfa_account_state() or "",
         }
+
+    def _mfa_account_state(self):
+        """Return what changes with password, factors and activity, for this session.
+
+        Core caches the session token by the session alone: with the user's id in its
+        place, a second person who starts to log in here does not get the first one's.
+        """
+        return self._compute_session_token(f"{self.id}-{request.session.sid}")
 
     @api.model
     def _mfa_get_pending(self):
@@ -221,7 +230,7 @@ class ResUsers(models.Model):
         timeout = self.env["ir.config_parameter"]._mfa_duration("auth_totp.login_timeout")
         if not user or time.time() - pending.get("since", 0) >= timeout.total_seconds():
             return self.browse()
-        state = user._compute_session_token(session.sid)
+        state = user._mfa_account_state()
         return user if state and consteq(pending["state"], state) else self.browse()
 
     # -- trusted devices -----------------------------------------------------------
@@ -250,12 +259,14 @@ class ResUsers(models.Model):
     # -- changes of factors --------------------------------------------------------
 
     def _mfa_set_enabled(self, enabled):
-        """Switch MFA on or off in the database, without telling anybody."""
+        """Switch MFA on or off, end sessions and void devices; no mail is sent."""
         since = fields.Datetime.now() if enabled else None
         self.env.cr.execute(
             SQL("UPDATE res_users SET mfa_since = %s WHERE id = ANY(%s)", since, list(self.ids))
         )
-        self.invalidate_recordset(["mfa_since", "mfa_enabled", "totp_enabled"], flush=False)
+        self.invalidate_recordset(
+            ["mfa_since", "mfa_enabled", "totp_enabled", "totp_secret"], flush=False
+        )
         self._mfa_factor_changed()
 
     def _mfa_factor_changed(self):
@@ -332,10 +343,12 @@ class ResUsers(models.Model):
     def _mfa_notify(self, subject, content):
         """Mail each user, in their own language and core's security-notice layout.
 
+        Who has no address gets none: core would keep a mail without recipient as failed.
+
         :param subject: function of the user in their language, to a text
         :param content: likewise
         """
-        for user in self.sudo():
+        for user in self.sudo().filtered("email"):
             user = user.with_context(lang=user.lang)
             user._notify_security_setting_update(subject(user), content(user), suggest_2fa=False)
 

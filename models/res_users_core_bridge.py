@@ -39,13 +39,13 @@ class ResUsers(models.Model):
         this addon is installed. Sessions that became the superuser are clients.
         """
         client = request and request.session.uid == SUPERUSER_ID
+        secrets = {} if client else self._origin.sudo().authenticator_ids._read_secrets()
         for user in self:
-            user = user._origin or user
-            apps = user.sudo().authenticator_ids if user.mfa_enabled and not client else ()
+            apps = user._origin.sudo().authenticator_ids if user._origin.mfa_enabled else ()
             last = max(
                 apps, key=lambda app: (app.last_used or app.create_date, app.id), default=None
             )
-            user.totp_secret = last and last._read_secrets()[last.id]
+            user.totp_secret = last and secrets.get(last.id)
 
     def _inverse_token(self):
         """Enrol the app whose secret is written; switch MFA off where none is.
@@ -201,18 +201,6 @@ class ResUsers(models.Model):
                 "next": self.env.user._mfa_action_after(users),
             },
         }
-
-    @check_identity
-    def api_key_wizard(self):
-        return super().api_key_wizard()
-
-    @check_identity
-    def preference_change_password(self):
-        return super().preference_change_password()
-
-    @check_identity
-    def action_revoke_all_devices(self):
-        return super().action_revoke_all_devices()
 
     @check_identity
     def revoke_all_devices(self):

@@ -87,7 +87,7 @@ class ResUsersDevice(models.Model):
 
     @api.model
     def _describe(self, user_agent):
-        family, platform = browser.family(user_agent)
+        family, platform = browser.browser_and_platform(user_agent)
         return self.env._(
             "%(browser)s on %(platform)s",
             browser=family.capitalize() or self.env._("Unknown browser"),

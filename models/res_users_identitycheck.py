@@ -21,7 +21,7 @@ class ResUsersIdentitycheck(models.TransientModel):
     @api.model
     def _needs_code(self):
         user = self.env.user
-        return user.mfa_enabled and not user._mfa_proof_is_fresh()
+        return not user._mfa_proof_is_fresh() and user.mfa_enabled
 
     @api.model
     def _drop_password_mark(self, session):

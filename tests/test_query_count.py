@@ -1,6 +1,8 @@
 import logging
 import re
+import time
 
+import odoo.http
 from odoo.tests import tagged
 
 from .common import SECRET, MfaCase, code_of
@@ -84,6 +86,15 @@ class TestQueryCount(MfaCase):
             answer = self.url_open("/web/login/totp", allow_redirects=False)
             self.assertEqual(answer.status_code, 303)
         self.assertQueriesOfLast(8)
+
+    def test_authenticated_request_after_an_identity_check(self):
+        self.log_in()
+        session = odoo.http.root.session_store.get(self.opener.cookies["session_id"])
+        session["identity-check-last"] = time.time()
+        odoo.http.root.session_store.save(session)
+        for _warm in range(3):
+            self.rpc("/web/session/check")
+        self.assertQueriesOfLast(1)
 
     def test_authenticated_request(self):
         self.log_in()

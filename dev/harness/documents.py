@@ -3,6 +3,7 @@
 Usage: documents.py xml|readme
 """
 
+import re
 import sys
 from pathlib import Path
 
@@ -37,7 +38,11 @@ def check_readme() -> int:
         )
     except SystemMessage:
         return 1
-    return 0
+    pictures = re.findall(r"image:: (\S+)", path.read_text(encoding="utf-8"))
+    missing = [picture for picture in pictures if not Path(picture).is_file()]
+    for picture in missing:
+        print(f"{path}: the picture {picture} is missing")
+    return len(missing)
 
 
 if __name__ == "__main__":

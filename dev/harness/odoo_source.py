@@ -226,13 +226,17 @@ def _mirror() -> str:
     if system != "debian":
         raise NotThisWay(f"the mirror of {system} has no Debian {SUITE}.")
     asked = subprocess.run(
-        ["apt-get", "indextargets", "--format", "$(REPO_URI)"], capture_output=True, text=True
+        ["apt-get", "indextargets", "--format", "$(REPO_URI) $(ORIGIN)"],
+        capture_output=True,
+        text=True,
     )
-    addresses = [line for line in asked.stdout.split() if "security" not in line]
-    addresses.sort(key=lambda address: not address.rstrip("/").endswith("/debian"))
+    sources = [line.partition(" ")[::2] for line in asked.stdout.splitlines()]
+    addresses = [(uri, origin) for uri, origin in sources if "security" not in uri]
+    # The origin is known only where apt has lists; without them the address must do.
+    addresses.sort(key=lambda source: (source[1] != "Debian", not source[0].endswith("/debian/")))
     if not addresses:
         raise NotThisWay("apt has no mirror configured.")
-    return addresses[0]
+    return addresses[0][0]
 
 
 def os_release() -> dict[str, str]:

@@ -59,6 +59,15 @@ const enrol = (identityCheck) => [
             browser.localStorage.setItem("mfa_secret", this.anchor.textContent);
         },
     },
+    {
+        content: "the picture comes with the form, and is drawn",
+        trigger: ".modal [name=qr_code] img[src^='data:image/png']:not(:visible), .modal [name=qr_code] img",
+        run() {
+            if (!this.anchor.src.startsWith("data:image/png") || !this.anchor.naturalWidth) {
+                throw new Error("The QR picture is missing.");
+            }
+        },
+    },
     { trigger: ".modal [name=confirmation_code] input", run: "edit 000000" },
     { trigger: ".modal button[name=action_create]", run: "click" },
     {
