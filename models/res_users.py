@@ -205,16 +205,8 @@ class ResUsers(models.Model):
         """Note in the half-open session when and in which state its account passed."""
         request.session["mfa_pending"] = {
             "since": time.time(),
-            "state": self._mfa_account_state() or "",
+            "state": self._compute_session_token(request.session.sid) or "",
         }
-
-    def _mfa_account_state(self):
-        """Return what changes with password, factors and activity, for this session.
-
-        Core caches the session token by the session alone: with the user's id in its
-        place, a second person who starts to log in here does not get the first one's.
-        """
-        return self._compute_session_token(f"{self.id}-{request.session.sid}")
 
     @api.model
     def _mfa_get_pending(self):
@@ -230,7 +222,7 @@ class ResUsers(models.Model):
         timeout = self.env["ir.config_parameter"]._mfa_duration("auth_totp.login_timeout")
         if not user or time.time() - pending.get("since", 0) >= timeout.total_seconds():
             return self.browse()
-        state = user._mfa_account_state()
+        state = user._compute_session_token(session.sid)
         return user if state and consteq(pending["state"], state) else self.browse()
 
     # -- trusted devices -----------------------------------------------------------

@@ -105,8 +105,12 @@ class ResUsers(models.Model):
         """
         auth_info = super().authenticate(credential, user_agent_env)
         if request and (user_agent_env or {}).get("interactive"):
+            session = request.session
             for key in ("mfa_pending", "mfa_since", "mfa_proof"):
-                request.session.pop(key, None)
+                session.pop(key, None)
+            if {session.uid, session.get("pre_uid")} - {None, auth_info["uid"]}:
+                # Core caches a session's token by the session alone, whoever it was of.
+                self.env.registry.clear_cache()
             if auth_info.get("mfa") != "skip":
                 self.browse(auth_info["uid"])._mfa_stamp_pending()
         return auth_info

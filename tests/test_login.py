@@ -482,7 +482,7 @@ class TestSession(MfaCase):
         self.log_in()
         with self.days_later(3.1):
             page = self.url_open("/odoo")
-            self.assertIn("Your session has reached its age", page.text)
+            self.assertIn("You were logged out, as set for accounts", page.text)
             self.assertLoggedOut()
 
     def test_session_without_mfa_has_no_such_age(self):

@@ -63,7 +63,8 @@ const enrol = (identityCheck) => [
         content: "the picture comes with the form, and is drawn",
         trigger: ".modal [name=qr_code] img[src^='data:image/png']:not(:visible), .modal [name=qr_code] img",
         run() {
-            if (!this.anchor.src.startsWith("data:image/png") || !this.anchor.naturalWidth) {
+            const drawn = this.anchor.naturalWidth || !this.anchor.checkVisibility();
+            if (!this.anchor.src.startsWith("data:image/png") || !drawn) {
                 throw new Error("The QR picture is missing.");
             }
         },
