@@ -14,15 +14,12 @@ class Identity(http.Controller):
         :param code: the code of an app, as text
         :return: ``{"needs_code": bool, "error": text or False}``
         """
-        user = request.env.user
         needs_code = request.env["res.users.identitycheck"]._needs_code()
         error = False
         if needs_code and code is not None:
             try:
-                user._mfa_check_app_code(code)
+                request.env.user._mfa_prove(code)
+                needs_code = False
             except SecondFactorRefused as refusal:
                 error = str(refusal)
-            else:
-                user._mfa_set_proof()
-                needs_code = False
         return {"needs_code": needs_code, "error": error}

@@ -1,6 +1,6 @@
 from odoo import api, models
 
-from .res_users_mfa_guarded import DOOR, check_door, is_superuser_client
+from .res_users_mfa_guarded import check_door, is_superuser_client, open_door
 
 
 class AuthTotpWizard(models.TransientModel):
@@ -14,11 +14,7 @@ class AuthTotpWizard(models.TransientModel):
     @api.model
     def _mfa_start(self, user, secret):
         """Return a wizard of ``user`` whose secret the server made."""
-        return (
-            self.with_context(mfa_door=DOOR)
-            .create({"user_id": user.id, "secret": secret})
-            .with_context(mfa_door=None)
-        )
+        return open_door(self).create({"user_id": user.id, "secret": secret}).with_env(self.env)
 
     def _has_field_access(self, field, operation):
         """Keep the secret from a session that became the superuser."""

@@ -199,6 +199,14 @@ class ResUsers(models.Model):
         _logger.info("MFA code of user #%d accepted from %s, app %d", self.id, address, app.id)
         return app
 
+    def _mfa_prove(self, code):
+        """Take ``code`` as the proof of this session's user's second factor.
+
+        :raise SecondFactorRefused: as :meth:`_mfa_check_app_code`
+        """
+        self._mfa_check_app_code(code)
+        self._mfa_set_proof()
+
     # -- the half-open session -----------------------------------------------------
 
     def _mfa_stamp_pending(self):

@@ -8,7 +8,7 @@ import hmac
 import time
 from hashlib import sha256
 
-from odoo import SUPERUSER_ID, api, models
+from odoo import api, models
 from odoo.exceptions import AccessDenied, AccessError, UserError
 from odoo.http import request
 
@@ -16,6 +16,7 @@ from odoo.addons.base.models.res_users import check_identity
 
 from ..exceptions import WrongCode
 from ..tools import totp
+from .res_users_mfa_guarded import is_superuser_client
 
 
 class ResUsers(models.Model):
@@ -38,7 +39,7 @@ class ResUsers(models.Model):
         The column ``res_users.totp_secret``, which core reads here, is empty while
         this addon is installed. Sessions that became the superuser are clients.
         """
-        client = request and request.session.uid == SUPERUSER_ID
+        client = is_superuser_client(self.env)
         secrets = {} if client else self._origin.sudo().authenticator_ids._read_secrets()
         for user in self:
             apps = user._origin.sudo().authenticator_ids if user._origin.mfa_enabled else ()

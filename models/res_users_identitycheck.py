@@ -1,8 +1,10 @@
 import time
 
 from odoo import api, fields, models
-from odoo.exceptions import AccessDenied, UserError
+from odoo.exceptions import UserError
 from odoo.http import request, root
+
+from ..exceptions import SecondFactorRefused
 
 PROOF_AGE = 10 * 60
 """Seconds for which a proof of identity is good, as in core's ``check_identity``."""
@@ -50,13 +52,9 @@ class ResUsersIdentitycheck(models.TransientModel):
             user._mfa_set_proof()
         elif self._needs_code():
             try:
-                user._check_credentials(
-                    {"type": "totp", "token": self.env.context.get("mfa_code")},
-                    {"interactive": True},
-                )
-            except AccessDenied as refusal:
+                user._mfa_prove(self.env.context.get("mfa_code"))
+            except SecondFactorRefused as refusal:
                 raise UserError(str(refusal)) from None
-            user._mfa_set_proof()
             self._keep_proof()
 
     @api.model

@@ -8,7 +8,7 @@ DOOR = object()
 
 
 def check_door(env):
-    """Raise ``AccessError`` unless ``env`` was opened by :meth:`_mfa_open_door`.
+    """Raise ``AccessError`` unless ``env`` was opened by :func:`open_door`.
 
     Superuser mode alone does not open it: a session that became the superuser
     (``/web/become``) has superuser mode in every RPC call.
@@ -20,6 +20,11 @@ def check_door(env):
                 "and on the user form, never directly."
             )
         )
+
+
+def open_door(records):
+    """Return ``records`` as this addon's checked actions may change them."""
+    return records.sudo().with_context(mfa_door=DOOR)
 
 
 def write_secret(record, column, secret):
@@ -56,8 +61,7 @@ class ResUsersMfaGuarded(models.AbstractModel):
         return super()._has_field_access(field, operation)
 
     def _mfa_open_door(self):
-        """Return ``self`` as this addon's checked actions may change it."""
-        return self.sudo().with_context(mfa_door=DOOR)
+        return open_door(self)
 
     @api.model_create_multi
     def create(self, vals_list):

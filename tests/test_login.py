@@ -230,14 +230,7 @@ class TestLogin(MfaCase):
         token, _age = self.env["res.users.device"]._issue(self.bob, self._user_agent(), "127.0.0.1")
         self.log_in()
         self.set_cookie(f"trusted_devices_{self.bob.id}", token)
-        self.url_open(
-            "/web/login",
-            data={
-                "login": "mfa_bob",
-                "password": "mfa_bob_password",
-                "csrf_token": self.csrf_of(self.url_open("/web/login")),
-            },
-        )
+        self.post_password(self.bob)
         self.assertLoggedIn(self.bob)
         answer = self.call("res.users", "action_totp_disable", [self.bob.id])
         self.assertEqual(answer["result"]["res_model"], "res.users.identitycheck")

@@ -1,7 +1,7 @@
 from odoo import api
 from odoo.exceptions import AccessError, UserError
 
-from ..models.res_users_mfa_guarded import DOOR, check_door
+from ..models.res_users_mfa_guarded import check_door, open_door
 
 LONGEST_LINE = 256
 
@@ -23,7 +23,7 @@ class MfaDialog:
     @api.model
     def _start(self, **vals):
         """Return a new dialog of the current user."""
-        return self.sudo().with_context(mfa_door=DOOR).create(vals).with_env(self.env)
+        return open_door(self).create(vals).with_env(self.env)
 
     def _mfa_dialog(self, title):
         """Return the action that shows this dialog under ``title``."""
@@ -47,7 +47,7 @@ class MfaDialog:
 
     def _mfa_done(self, message):
         """Delete the dialog and return the action that says ``message``."""
-        self.sudo().with_context(mfa_door=DOOR).unlink()
+        open_door(self).unlink()
         return {
             "type": "ir.actions.client",
             "tag": "display_notification",
@@ -86,4 +86,4 @@ class MfaDialog:
     @api.autovacuum
     def _transient_vacuum(self):
         """Let core's clean-up delete what was left behind, secrets included."""
-        return super(MfaDialog, self.with_context(mfa_door=DOOR))._transient_vacuum()
+        return super(MfaDialog, open_door(self))._transient_vacuum()

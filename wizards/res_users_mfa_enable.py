@@ -23,9 +23,8 @@ class ResUsersMfaEnable(MfaDialog, models.TransientModel):
         self._mfa_check_owner()
         user = self.env.user
         try:
-            user._mfa_check_app_code(self.confirmation_code or "")
+            user._mfa_prove(self.confirmation_code or "")
         except SecondFactorRefused as refusal:
             raise UserError(str(refusal)) from None
         user._mfa_enable()
-        user._mfa_set_proof()
         return self._mfa_done(self.env._("Two-factor authentication is enabled."))
