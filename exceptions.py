@@ -11,8 +11,12 @@ class SecondFactorRefused(AccessDenied):
     """Base of the refusals below."""
 
 
+class NoCode(SecondFactorRefused):
+    """What was typed is no code at all: neither counted nor compared."""
+
+
 class WrongCode(SecondFactorRefused):
-    """The code matches no app of the user, or is no code at all."""
+    """The code matches nothing that the user has."""
 
 
 class UsedCode(SecondFactorRefused):
@@ -21,3 +25,7 @@ class UsedCode(SecondFactorRefused):
 
 class TooManyCodes(SecondFactorRefused):
     """Too many wrong codes: the next try is not yet due, and nothing was compared."""
+
+
+class CodesClosed(TooManyCodes):
+    """Codes of apps are closed for this account until another factor succeeds."""

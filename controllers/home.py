@@ -1,12 +1,13 @@
 from werkzeug.datastructures import ImmutableMultiDict
 
 from odoo import http
+from odoo.exceptions import AccessDenied
 from odoo.http import request
 
 from odoo.addons.auth_totp.controllers.home import TRUSTED_DEVICE_COOKIE
 from odoo.addons.auth_totp_mail.controllers.home import Home as AuthTotpMailHome
 
-from ..tools import browser, totp
+from ..tools import browser, tokens, totp
 
 
 class Home(AuthTotpMailHome):
@@ -32,6 +33,15 @@ class Home(AuthTotpMailHome):
         )
 
     @http.route()
+    def switch_to_admin(self):
+        """Remember who became the superuser, for the audit trail."""
+        uid = request.session.uid
+        response = super().switch_to_admin()
+        if request.session.uid != uid:
+            request.session["mfa_become"] = uid
+        return response
+
+    @http.route()
     def web_totp(self, redirect=None, **kwargs):
         """Ask for the code, unless this browser is trusted.
 
@@ -47,21 +57,44 @@ class Home(AuthTotpMailHome):
         if not user:
             return self._mfa_start_again(redirect)
         if request.httprequest.method == "GET" and (device := user._mfa_find_device()):
-            device._touch(request.httprequest.remote_addr)
+            device._touch(user, request.httprequest.remote_addr)
             return self._mfa_finish(redirect)
         remember = kwargs.pop("remember", None) and self._mfa_browser_keeps_cookie()
         proves_factor = user._mfa_type() == "totp"
-        if "totp_token" in kwargs:
-            kwargs["totp_token"] = totp.normalise_code(kwargs["totp_token"]) or "no code"
+        typed = kwargs.get("totp_token")
+        error = None
+        if tokens.normalise_one_time_code(typed):
+            error, response = self._mfa_take_one_time_code(user, kwargs.pop("totp_token"), redirect)
+            if response:
+                return response
+        elif typed is not None:
+            kwargs["totp_token"] = totp.normalise_code(typed) or "no code"
         self._mfa_hide_core_cookie()
         response = super().web_totp(redirect=redirect, **kwargs)
         if not session.uid:
             response.qcontext["mfa_can_remember"] = self._mfa_browser_keeps_cookie()
+            response.qcontext["mfa_recovery"] = bool(kwargs.get("recovery"))
+            response.qcontext["error"] = response.qcontext.get("error") or error
             return response
         request.env.user._mfa_start_session(proven=proves_factor)
         if remember:
             self._mfa_remember(response)
         return response
+
+    def _mfa_take_one_time_code(self, user, code, redirect):
+        """Finish the login of who gives a recovery or help code.
+
+        :return: ``(error text, None)`` or ``(None, response)``
+        """
+        try:
+            with user._assert_can_auth(user=user.id):
+                kind = user._mfa_check_code(code)
+        except AccessDenied as refusal:
+            return str(refusal), None
+        self._mfa_finish(redirect, proven=True)
+        request.session["mfa_recovered"] = kind
+        page = "/web/login/totp/lost" if kind == "recovery" else "/web/login/totp/setup"
+        return None, request.redirect_query(page, {"redirect": redirect} if redirect else None)
 
     def _mfa_hide_core_cookie(self):
         """Hide the cookie of core's trusted devices from core: none is honoured."""
@@ -77,12 +110,15 @@ class Home(AuthTotpMailHome):
         request.session["mfa_notice"] = "login"
         return request.redirect_query("/web/login", {"redirect": redirect} if redirect else None)
 
-    def _mfa_finish(self, redirect):
-        """Finish the login of a trusted device, as core's controller does after a code."""
+    def _mfa_finish(self, redirect, proven=False):
+        """Finish the login without core's check of a code, as core's controller does after it.
+
+        :param bool proven: a second factor was given now, not by a trusted device before
+        """
         request.session.finalize(request.env)
         request.update_env(user=request.session.uid)
         request.update_context(**request.session.context)
-        request.env.user._mfa_start_session(proven=False)
+        request.env.user._mfa_start_session(proven)
         return request.redirect(self._login_redirect(request.session.uid, redirect=redirect))
 
     def _mfa_browser_keeps_cookie(self):

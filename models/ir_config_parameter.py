@@ -10,23 +10,29 @@ DURATIONS = {
     "auth_totp.trusted_device_age": timedelta(days=30),
     "auth_totp.session_age": timedelta(days=30),
     "auth_totp.login_timeout": timedelta(minutes=15),
+    "auth_totp.help_code_age": timedelta(minutes=60),
+    "auth_totp.event_retention": timedelta(days=365),
 }
 """Default of each duration."""
 UNITS = {
     "auth_totp.trusted_device_age": timedelta(days=1),
     "auth_totp.session_age": timedelta(days=1),
     "auth_totp.login_timeout": timedelta(minutes=1),
+    "auth_totp.help_code_age": timedelta(minutes=1),
+    "auth_totp.event_retention": timedelta(days=1),
 }
 """What one unit of the parameter's number stands for."""
 FLAGS = {"auth_totp.secure_cookie": True, "auth_totp.session_extend": False}
 """Default of each switch."""
+SHORTEST = {"auth_totp.event_retention": 90}
+"""Least number of units where that is more than one."""
 LONGEST = {key: timedelta(days=3650) // unit for key, unit in UNITS.items()}
 
 
 @lru_cache(maxsize=128)
 def _warn_once(key, value, default):
     _logger.warning(
-        "System parameter %s is %r, which is no positive whole number: %s holds.",
+        "System parameter %s is %r, which is no whole number in its range: %s holds.",
         key,
         value,
         default,
@@ -47,7 +53,7 @@ class IrConfigParameter(models.Model):
         if not value:
             return default
         number = int(value) if value.strip().isdecimal() and len(value) < 20 else 0
-        if not 0 < number <= LONGEST[key]:
+        if not SHORTEST.get(key, 1) <= number <= LONGEST[key]:
             _warn_once(key, value, default)
             return default
         return number * UNITS[key]

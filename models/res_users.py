@@ -1,4 +1,3 @@
-import logging
 import time
 
 from odoo import SUPERUSER_ID, api, fields, models
@@ -10,12 +9,10 @@ from odoo.tools.misc import consteq
 
 from odoo.addons.base.models.res_users import check_identity
 
-from ..exceptions import SecondFactorRefused, UsedCode, WrongCode
-from ..tools import totp
+from ..exceptions import NoCode, UsedCode, WrongCode
+from ..tools import tokens, totp
 from .res_users_identitycheck import PROOF_AGE
 from .res_users_mfa_guarded import check_door
-
-_logger = logging.getLogger(__name__)
 
 GUARDED_FIELDS = {
     "mfa_enabled",
@@ -148,7 +145,7 @@ class ResUsers(models.Model):
     def _mfa_proof_is_fresh(self):
         """Tell whether this session's user proved a second factor in the last ten minutes."""
         proof = (request and request.session.get("mfa_proof")) or {}
-        return proof.get("uid") == self.env.uid and proof["at"] > time.time() - PROOF_AGE
+        return proof.get("uid") == self.env.uid and abs(time.time() - proof["at"]) < PROOF_AGE
 
     @api.model
     def _mfa_set_proof(self):
@@ -169,42 +166,76 @@ class ResUsers(models.Model):
 
     # -- codes ---------------------------------------------------------------------
 
-    def _mfa_check_app_code(self, code):
-        """Return the app of this user whose code this is, and use the code up.
+    def _mfa_check_code(self, code):
+        """Use up ``code``, whatever it is a code of, and return what that was.
 
         The try is counted before anything is compared; what is no code at all is
-        neither counted nor compared.
+        neither counted nor compared. A help code opens a login and proves nothing later,
+        a recovery code is good while MFA is on.
 
-        :param code: as ``tools.totp.normalise_code`` takes it
+        :param code: text as a person types it, or an ``int`` whose leading zeros are gone
+        :return: ``app``, ``recovery`` or ``help``
         :raise SecondFactorRefused: with a sentence for the person
         """
         self.ensure_one()
+        kind, code = self._mfa_read_code(code)
         attempts = self.env["res.users.mfa.attempt"]
-        address = request.httprequest.remote_addr if request else "n/a"
+        events = self.env["res.users.mfa.event"]
+        failures = attempts._reserve(self, kind)
         try:
-            if totp.normalise_code(code) is None:
-                raise WrongCode(
-                    self.env._("Enter the six digits that your authenticator app shows.")
-                )
-            attempts._reserve(self)
-            app = self.sudo().authenticator_ids._accept(code)
-        except SecondFactorRefused as refusal:
-            if isinstance(refusal, UsedCode):
-                attempts._take_back(self)
-            _logger.info(
-                "MFA code of user #%d refused from %s: %s", self.id, address, type(refusal).__name__
-            )
+            subject = self._mfa_accept_code(kind, code)
+        except UsedCode:
+            attempts._take_back(self, kind)
+            events._record_apart("code_refused", self, note="used before")
+            raise
+        except WrongCode:
+            events._record_apart("code_refused", self, note=kind)
+            self._mfa_tell_locked(kind, failures)
             raise
         attempts._clear(self)
-        _logger.info("MFA code of user #%d accepted from %s, app %d", self.id, address, app.id)
-        return app
+        accepted = "code_accepted" if kind == "app" else f"{kind}_used"
+        events._record(accepted, self, subject)
+        return kind
+
+    def _mfa_read_code(self, code):
+        """Return of which kind ``code`` is, by its form, and its characters.
+
+        :raise NoCode: when it is nothing that could open this account
+        """
+        login = not (request and request.session.uid)
+        if digits := totp.normalise_code(code):
+            return "app", digits
+        one_time = tokens.normalise_one_time_code(code) or ""
+        if self.mfa_enabled and len(one_time) == tokens.RECOVERY_LENGTH:
+            return "recovery", one_time
+        if login and len(one_time) == tokens.HELP_LENGTH:
+            return "help", one_time
+        raise NoCode(
+            self.env._(
+                "Enter the six digits that your authenticator app shows, or a recovery code."
+            )
+        )
+
+    def _mfa_accept_code(self, kind, code):
+        """Return the name of the app whose code this is, or ``None`` for another code.
+
+        :raise WrongCode, UsedCode: see there
+        """
+        if kind == "app":
+            return self.sudo().authenticator_ids._accept(code).name
+        self.env[f"res.users.{kind}.code"]._accept(self, code)
+        if kind == "recovery":
+            self._mfa_tell_recovery_used()
+        else:
+            self._mfa_tell_help_used()
+        return None
 
     def _mfa_prove(self, code):
         """Take ``code`` as the proof of this session's user's second factor.
 
-        :raise SecondFactorRefused: as :meth:`_mfa_check_app_code`
+        :raise SecondFactorRefused: as :meth:`_mfa_check_code`
         """
-        self._mfa_check_app_code(code)
+        self._mfa_check_code(code)
         self._mfa_set_proof()
 
     # -- the half-open session -----------------------------------------------------
@@ -260,6 +291,8 @@ class ResUsers(models.Model):
 
     def _mfa_set_enabled(self, enabled):
         """Switch MFA on or off, end sessions and void devices; no mail is sent."""
+        changed = self.filtered(lambda user: user.mfa_enabled != enabled)
+        self.env["res.users.mfa.event"]._record("enabled" if enabled else "disabled", changed)
         since = fields.Datetime.now() if enabled else None
         self.env.cr.execute(
             SQL("UPDATE res_users SET mfa_since = %s WHERE id = ANY(%s)", since, list(self.ids))
@@ -312,14 +345,12 @@ class ResUsers(models.Model):
             self._mfa_notify_enabled()
         if request and request.session.uid == self.id:
             self._mfa_set_proof()
-        _logger.info("MFA app %d enrolled by user #%d", app.id, self.id)
         return app
 
     def _mfa_enable(self):
         """Switch MFA on again; a code of an enrolled app has just been checked."""
         self._mfa_set_enabled(True)
         self._mfa_notify_enabled()
-        _logger.info("MFA of users %s enabled by user #%d", self.ids, self.env.uid)
 
     def _mfa_disable(self):
         """Switch MFA off. The apps stay; trusted devices and one's own proof go."""
@@ -332,7 +363,6 @@ class ResUsers(models.Model):
                 "Two-factor authentication has been deactivated on your account"
             ),
         )
-        _logger.info("MFA of users %s disabled by user #%d", self.ids, self.env.uid)
 
     def _mfa_notify_enabled(self):
         self._mfa_notify(

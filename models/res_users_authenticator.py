@@ -1,9 +1,7 @@
-import logging
 import time
 
 from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
-from odoo.http import request
 from odoo.tools import SQL, sql
 
 from odoo.addons.base.models.res_users import check_identity
@@ -11,8 +9,6 @@ from odoo.addons.base.models.res_users import check_identity
 from ..exceptions import UsedCode, WrongCode
 from ..tools import totp
 from .res_users_mfa_guarded import DOOR, write_secret
-
-_logger = logging.getLogger(__name__)
 
 MAX_PER_USER = 10
 MAX_NAME_LENGTH = 64
@@ -140,6 +136,7 @@ class ResUsersAuthenticator(models.Model):
         )
         app.flush_recordset()
         write_secret(app, "secret_key", secret)
+        self.env["res.users.mfa.event"]._record("enrolled", user, app.name)
         return app
 
     # -- verification --------------------------------------------------------------
@@ -218,11 +215,5 @@ class ResUsersAuthenticator(models.Model):
                     "An authenticator app was removed from your account: %(names)s", names=names
                 ),
             )
-            _logger.info(
-                "MFA app %s of user #%d removed by user #%d from %s",
-                apps.ids,
-                user.id,
-                self.env.uid,
-                request.httprequest.remote_addr if request else "n/a",
-            )
+            self.env["res.users.mfa.event"]._record("removed", user, names)
         return self.env.user._mfa_action_after(owners)

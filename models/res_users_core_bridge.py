@@ -107,7 +107,7 @@ class ResUsers(models.Model):
         auth_info = super().authenticate(credential, user_agent_env)
         if request and (user_agent_env or {}).get("interactive"):
             session = request.session
-            for key in ("mfa_pending", "mfa_since", "mfa_proof"):
+            for key in ("mfa_pending", "mfa_since", "mfa_proof", "mfa_become"):
                 session.pop(key, None)
             if {session.uid, session.get("pre_uid")} - {None, auth_info["uid"]}:
                 # Core caches a session's token by the session alone, whoever it was of.
@@ -132,12 +132,16 @@ class ResUsers(models.Model):
         if credential["type"] == "totp_mail":
             return self._mfa_check_mail_code(credential, env, super()._check_credentials)
         if credential["type"] != "totp":
-            return super()._check_credentials(credential, env)
+            auth_info = super()._check_credentials(credential, env)
+            if credential["type"] == "webauthn":
+                self.env["res.users.mfa.attempt"]._clear(self.env.user)
+                self.env["res.users.mfa.event"]._record("passkey_used", self.env.user)
+            return auth_info
         if request and self.id not in (request.session.uid, request.session.get("pre_uid")):
             raise AccessDenied()
         if not self.mfa_enabled:
             raise WrongCode(self.env._("Two-factor authentication is not enabled."))
-        self._mfa_check_app_code(credential.get("token"))
+        self._mfa_check_code(credential.get("token"))
         return {"uid": self.id, "auth_method": "totp", "mfa": "default"}
 
     def _mfa_check_mail_code(self, credential, env, check):

@@ -1,15 +1,11 @@
-import logging
 from datetime import timedelta
 
 from odoo import api, fields, models
-from odoo.http import request
 from odoo.tools import SQL
 
 from odoo.addons.base.models.res_users import check_identity
 
-from ..tools import browser, device_token
-
-_logger = logging.getLogger(__name__)
+from ..tools import browser, tokens
 
 
 class ResUsersDevice(models.Model):
@@ -67,14 +63,14 @@ class ResUsersDevice(models.Model):
         :param str address: the IP address it asks from
         :param str place: where that address is, if known
         """
-        token = device_token.generate()
+        token = tokens.device_token()
         age = self._get_age(user)
         now = fields.Datetime.now()
         device = self._mfa_open_door().create(
             {
                 "name": self._describe(user_agent),
                 "user_id": user.id,
-                "token_hash": device_token.fingerprint(token),
+                "token_hash": tokens.fingerprint(token),
                 "fingerprint": browser.binding(user_agent),
                 "added_from": f"{place} ({address})" if place else address,
                 "last_ip": address,
@@ -82,7 +78,7 @@ class ResUsersDevice(models.Model):
                 "expires_at": now + age,
             }
         )
-        _logger.info("MFA device %d of user #%d trusted from %s", device.id, user.id, address)
+        self.env["res.users.mfa.event"]._record("device_trusted", user, device.name)
         return token, int(age.total_seconds())
 
     @api.model
@@ -99,47 +95,47 @@ class ResUsersDevice(models.Model):
         """Return the trusted device of ``user`` that ``token`` proves, or none.
 
         A token that another browser family or platform presents is refused, and
-        the refusal logged: the cookie has been copied.
+        the refusal noted: the cookie has been copied.
         """
         if not token:
             return self.browse()
         self.env.cr.execute(
             SQL(
-                """SELECT id, fingerprint, create_date, expires_at FROM %s
+                """SELECT id, name, fingerprint, create_date, expires_at FROM %s
                     WHERE token_hash = %s AND user_id = %s""",
                 SQL.identifier(self._table),
-                device_token.fingerprint(token),
+                tokens.fingerprint(token),
                 user.id,
             )
         )
         row = self.env.cr.fetchone()
         if not row:
             return self.browse()
-        device_id, fingerprint, created, expires = row
+        device_id, name, fingerprint, created, expires = row
         if fingerprint != browser.binding(user_agent):
-            _logger.warning(
-                "MFA device %d of user #%d REFUSED: bound to %s, presented by %s",
-                device_id,
-                user.id,
-                fingerprint,
-                browser.binding(user_agent),
+            self.env["res.users.mfa.event"]._record_apart(
+                "device_refused",
+                user,
+                name,
+                f"presented by {browser.binding(user_agent)}",
+                once_an_hour=True,
             )
             return self.browse()
         if fields.Datetime.now() >= min(expires, created + self._get_age(user)):
             return self.browse()
         return self.browse(device_id)
 
-    def _touch(self, address):
-        """Note that this device has just been used from ``address``."""
-        self.env.cr.execute(
-            SQL(
-                "UPDATE %s SET last_used = %s, last_ip = %s WHERE id = %s",
-                SQL.identifier(self._table),
-                fields.Datetime.now(),
-                address,
-                self.id,
-            )
+    def _touch(self, user, address):
+        """Note that ``user`` has just used this device from ``address``."""
+        update = SQL(
+            "UPDATE %s SET last_used = %s, last_ip = %s WHERE id = %s",
+            SQL.identifier(self._table),
+            fields.Datetime.now(),
+            address,
+            self.id,
         )
+        name = SQL("(SELECT name FROM %s WHERE id = %s)", SQL.identifier(self._table), self.id)
+        self.env["res.users.mfa.event"]._record("device_used", user, name, after=update)
         self.invalidate_recordset(["last_used", "last_ip"], flush=False)
 
     @check_identity
@@ -157,13 +153,7 @@ class ResUsersDevice(models.Model):
         """Delete these devices, log it, and tell their owners."""
         for user, devices in self.sudo().grouped("user_id").items():
             names = ", ".join(devices.mapped("name"))
-            _logger.info(
-                "MFA devices %s of user #%d revoked by user #%d from %s",
-                devices.ids,
-                user.id,
-                self.env.uid,
-                request.httprequest.remote_addr if request else "n/a",
-            )
+            self.env["res.users.mfa.event"]._record("device_revoked", user, names)
             devices._mfa_open_door().unlink()
             user._mfa_notify(
                 lambda user: user.env._("Security Update: Trusted Device Removed"),

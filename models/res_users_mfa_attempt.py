@@ -1,17 +1,22 @@
 import math
 import time
+import zlib
 
 from psycopg2.errors import SerializationFailure
 
 from odoo import api, fields, models
+from odoo.http import request
 from odoo.tools import SQL
 
-from ..exceptions import TooManyCodes
+from ..exceptions import CodesClosed, TooManyCodes
+from .own_transaction import in_own_transaction
 
 FREE_FAILURES = 5
 FIRST_WAIT = 60
 LONGEST_WAIT = 3600
-TRIES_ON_CONFLICT = 10
+CLOSED_AFTER = 100
+"""Failures in a row after which app codes are closed (NIST SP 800-63B §3.2.2)."""
+BUCKETS = 16
 
 
 def wait_after(failures):
@@ -22,7 +27,7 @@ def wait_after(failures):
 
 
 class ResUsersMfaAttempt(models.Model):
-    """One row a user who gave wrong codes since the last right one.
+    """Wrong codes of a user since the last right one: a row for each counter.
 
     Written in a transaction of its own, so that the count is the same on every
     worker and server and outlives a request that is rolled back. For the same
@@ -37,29 +42,51 @@ class ResUsersMfaAttempt(models.Model):
     _allow_sudo_commands = False
 
     user_id = fields.Integer(required=True, readonly=True)
+    counter = fields.Char(required=True, readonly=True)
     failures = fields.Integer(required=True, readonly=True)
     last_try = fields.Float(
         required=True, readonly=True, digits=(16, 3), help="Unix time in seconds."
     )
 
-    _user_uniq = models.Constraint("UNIQUE (user_id)", "One row a user.")
+    _user_uniq = models.Constraint("UNIQUE (user_id, counter)", "One row a user and counter.")
 
     @api.model
-    def _reserve(self, user):
+    def _get_counter(self, kind):
+        """Return which counter a try of ``kind`` belongs to.
+
+        Codes of apps share one. One-time codes are far too long to be guessed: theirs
+        are apart for each of a few groups of addresses, so that somebody who guesses
+        does not keep the owner waiting.
+        """
+        if kind == "app":
+            return kind
+        address = request.httprequest.remote_addr if request else ""
+        return f"{kind} {zlib.crc32(address.encode()) % BUCKETS}"
+
+    @api.model
+    def _reserve(self, user, kind="app"):
         """Count a try of ``user`` before its code is compared with anything.
 
+        :param str kind: ``app``, ``recovery`` or ``help``
+        :return: the tries in a row, this one included
         :raise TooManyCodes: when the next try is not yet due
+        :raise CodesClosed: after so many failures that codes of apps are refused
         """
         now = time.time()
-        for _try in range(TRIES_ON_CONFLICT):
-            try:
-                with self.env.registry.cursor() as cr:
-                    wait = self._reserve_in(cr, user.id, now)
-                break
-            except SerializationFailure:
-                continue
-        else:
-            wait = 1
+        counter = self._get_counter(kind)
+        try:
+            failures, wait = in_own_transaction(
+                self.env, lambda cr: self._reserve_in(cr, user.id, counter, now)
+            )
+        except SerializationFailure:
+            failures, wait = 0, 1
+        if kind == "app" and failures >= CLOSED_AFTER and wait:
+            raise CodesClosed(
+                self.env._(
+                    "Too many wrong codes: codes of apps are closed for this account. Use a "
+                    "recovery code or a passkey, or ask your administrator for help."
+                )
+            )
         if wait:
             raise TooManyCodes(
                 self.env._(
@@ -67,47 +94,64 @@ class ResUsersMfaAttempt(models.Model):
                     minutes=math.ceil(wait / 60),
                 )
             )
+        return failures
 
     @api.model
-    def _reserve_in(self, cr, user_id, now):
-        """Return 0 and count the try, or return the seconds until one is due."""
+    def _reserve_in(self, cr, user_id, counter, now):
+        """Return the tries in a row and 0, or those before and the seconds to wait.
+
+        A time in the future means that the clock was set back: the wait starts anew.
+        """
         table = SQL.identifier(self._table)
-        cr.execute(SQL("SELECT failures, last_try FROM %s WHERE user_id = %s", table, user_id))
+        key = SQL("user_id = %s AND counter = %s", user_id, counter)
+        cr.execute(SQL("SELECT failures, last_try FROM %s WHERE %s", table, key))
         failures, last_try = cr.fetchone() or (0, 0)
+        if last_try > now:
+            last_try = now
+            cr.execute(SQL("UPDATE %s SET last_try = %s WHERE %s", table, now, key))
         wait = float(last_try) + wait_after(failures) - now
-        if wait > 0 and failures >= FREE_FAILURES:
-            return wait
+        if counter == "app" and failures >= CLOSED_AFTER:
+            return failures, LONGEST_WAIT
+        if failures >= FREE_FAILURES and wait > 0:
+            return failures, wait
         cr.execute(
             SQL(
-                """INSERT INTO %(table)s AS attempt (user_id, failures, last_try)
-                        VALUES (%(user_id)s, 1, %(now)s)
-                   ON CONFLICT (user_id) DO UPDATE
-                           SET failures = attempt.failures + 1, last_try = %(now)s""",
+                """INSERT INTO %(table)s AS attempt (user_id, counter, failures, last_try)
+                        VALUES (%(user_id)s, %(counter)s, 1, %(now)s)
+                   ON CONFLICT (user_id, counter) DO UPDATE
+                           SET failures = attempt.failures + 1, last_try = %(now)s
+                     RETURNING failures""",
                 table=table,
                 user_id=user_id,
+                counter=counter,
                 now=now,
             ),
             log_exceptions=False,
         )
-        return 0
+        return cr.fetchone()[0], 0
 
     @api.model
-    def _take_back(self, user):
+    def _take_back(self, user, kind="app"):
         """Count the last try of ``user`` no longer: the code was right, if used already."""
-        table = SQL.identifier(self._table)
-        with self.env.registry.cursor() as cr:
-            cr.execute(
-                SQL(
-                    "UPDATE %s SET failures = failures - 1 WHERE user_id = %s AND failures > 0",
-                    table,
-                    user.id,
-                )
-            )
+        query = SQL(
+            """UPDATE %s SET failures = failures - 1
+                WHERE user_id = %s AND counter = %s AND failures > 0""",
+            SQL.identifier(self._table),
+            user.id,
+            self._get_counter(kind),
+        )
+        in_own_transaction(self.env, lambda cr: cr.execute(query))
 
     @api.model
-    def _clear(self, user):
-        """Forget the failures of ``user``, who has just proven a second factor."""
-        with self.env.registry.cursor() as cr:
-            cr.execute(
-                SQL("DELETE FROM %s WHERE user_id = %s", SQL.identifier(self._table), user.id)
-            )
+    def _clear(self, user, kind=""):
+        """Forget the failures of ``user``: all, or those of one kind of code.
+
+        For who has just proven a second factor, or whose codes are new.
+        """
+        query = SQL(
+            "DELETE FROM %s WHERE user_id = %s AND counter LIKE %s",
+            SQL.identifier(self._table),
+            user.id,
+            f"{kind}%",
+        )
+        in_own_transaction(self.env, lambda cr: cr.execute(query))

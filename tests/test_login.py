@@ -351,7 +351,7 @@ class TestTrustedDevice(MfaCase):
             self.new_browser(thief)
             with self.assertLogs("odoo.addons.auth_totp_mfa", "WARNING") as log:
                 self.assertIsNone(self.come_back(token=token))
-            self.assertIn("REFUSED", "".join(log.output))
+            self.assertIn("device_refused", "".join(log.output))
 
     def test_newer_version_is_the_same_browser(self):
         token = self.trust().value

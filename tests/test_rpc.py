@@ -9,7 +9,7 @@ from odoo.api import SUPERUSER_ID
 from odoo.tests import get_db_name, new_test_user, tagged
 from odoo.tools import mute_logger
 
-from ..tools import device_token
+from ..tools import tokens
 from .common import SECRET, MfaCase, code_of
 from .test_enrolment import Buttons
 
@@ -96,7 +96,7 @@ class RpcCase(Buttons, MfaCase):
                 {
                     "name": "Chrome on Linux",
                     "user_id": user.id,
-                    "token_hash": device_token.fingerprint(device_token.generate()),
+                    "token_hash": tokens.fingerprint(tokens.device_token()),
                     "fingerprint": f"lynx/beos_{user.login}",
                     "expires_at": fields.Datetime.add(fields.Datetime.now(), days=9),
                 }
@@ -106,8 +106,8 @@ class RpcCase(Buttons, MfaCase):
     @classmethod
     def make_attempt(cls, user):
         cls.env.cr.execute(
-            "INSERT INTO res_users_mfa_attempt (user_id, failures, last_try)"
-            " VALUES (%s, 3, 1) RETURNING id",
+            "INSERT INTO res_users_mfa_attempt (user_id, counter, failures, last_try)"
+            " VALUES (%s, 'app', 3, 1) RETURNING id",
             [user.id],
         )
         return cls.env[ATTEMPT].browse(cls.env.cr.fetchone()[0])
@@ -205,11 +205,11 @@ class TestRpcChanges(RpcCase):
             DEVICE: {
                 "name": "Thief",
                 "user_id": user.id,
-                "token_hash": device_token.fingerprint("thief"),
+                "token_hash": tokens.fingerprint("thief"),
                 "fingerprint": "chrome/linux",
                 "expires_at": "2099-01-01 00:00:00",
             },
-            ATTEMPT: {"user_id": user.id, "failures": 0, "last_try": 0.0},
+            ATTEMPT: {"user_id": user.id, "counter": "app", "failures": 0, "last_try": 0.0},
             ENROLMENT: {
                 "name": "Thief",
                 "secret_key": THIEF_SECRET,

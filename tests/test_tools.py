@@ -15,7 +15,7 @@ import pyotp
 from odoo.tests import BaseCase, tagged
 from odoo.tools._vendor.useragents import UserAgent
 
-from ..tools import browser, device_token, qr, totp
+from ..tools import browser, qr, tokens, totp
 from .common import CHROME, CHROME_ON_WINDOWS, FIREFOX, SECRET, code_of
 
 RFC_SECRET = base64.b32encode(b"12345678901234567890").decode()
@@ -227,20 +227,20 @@ class TestProvisioning(BaseCase):
 @tagged("post_install", "-at_install")
 class TestDeviceToken(BaseCase):
     def test_token_has_256_bits(self):
-        token = device_token.generate()
+        token = tokens.device_token()
         self.assertEqual(len(base64.urlsafe_b64decode(token + "=")), 32)
 
     def test_tokens_differ(self):
-        self.assertEqual(len({device_token.generate() for _number in range(1000)}), 1000)
+        self.assertEqual(len({tokens.device_token() for _number in range(1000)}), 1000)
 
     def test_fingerprint_is_sha_256(self):
-        token = device_token.generate()
+        token = tokens.device_token()
         expected = hashlib.sha256(token.encode()).hexdigest()
-        self.assertEqual(device_token.fingerprint(token), expected)
+        self.assertEqual(tokens.fingerprint(token), expected)
 
     def test_any_cookie_has_a_fingerprint(self):
         for token in ("", "é", "\x00", "\ud800", "x" * 100_000):
-            self.assertEqual(len(device_token.fingerprint(token)), 64)
+            self.assertEqual(len(tokens.fingerprint(token)), 64)
 
 
 @tagged("post_install", "-at_install")

@@ -1,1 +1,1 @@
-from . import browser, device_token, qr, totp
+from . import browser, qr, tokens, totp

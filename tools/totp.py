@@ -46,9 +46,9 @@ def normalise_secret(secret):
     return "".join(secret.split()).replace("-", "").upper()
 
 
-def group_by_four(secret):
-    """Return ``secret`` in groups of four characters, as a person copies it."""
-    return " ".join(secret[i : i + 4] for i in range(0, len(secret), 4))
+def group_by_four(text, separator=" "):
+    """Return ``text`` in groups of four characters, as a person copies it."""
+    return separator.join(text[i : i + 4] for i in range(0, len(text), 4))
 
 
 def normalise_code(code):

@@ -324,7 +324,10 @@ def query(sql, *values, name=DATABASE):
 
 def failures_of(person):
     """Return how many wrong codes in a row the database has counted."""
-    rows = query("SELECT failures FROM res_users_mfa_attempt WHERE user_id = %s", person.uid)
+    rows = query(
+        "SELECT failures FROM res_users_mfa_attempt WHERE user_id = %s AND counter = 'app'",
+        person.uid,
+    )
     return rows[0][0] if rows else 0
 
 

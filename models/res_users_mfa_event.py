@@ -1,0 +1,204 @@
+import logging
+from datetime import timedelta
+
+from odoo import SUPERUSER_ID, api, fields, models
+from odoo.exceptions import AccessError
+from odoo.http import request
+from odoo.tools import SQL
+
+from ..tools import browser
+from .own_transaction import in_own_transaction
+
+_logger = logging.getLogger(__name__)
+
+KINDS = [
+    ("enrolled", "App added"),
+    ("renamed", "App renamed"),
+    ("removed", "App removed"),
+    ("enabled", "MFA enabled"),
+    ("disabled", "MFA disabled"),
+    ("code_accepted", "Code accepted"),
+    ("code_refused", "Code refused"),
+    ("locked", "Locked after wrong codes"),
+    ("recovery_used", "Recovery code used"),
+    ("recovery_made", "New recovery codes"),
+    ("help_made", "Help code made"),
+    ("help_used", "Help code used"),
+    ("reset", "Reset by an administrator"),
+    ("device_trusted", "Device trusted"),
+    ("device_used", "Trusted device used"),
+    ("device_refused", "Trusted device refused"),
+    ("device_revoked", "Trusted device revoked"),
+    ("passkey_made", "Passkey made"),
+    ("passkey_used", "Passkey used"),
+    ("passkey_removed", "Passkey removed"),
+    ("api_key_made", "API key made"),
+    ("api_key_removed", "API key removed"),
+    ("setting", "Setting changed"),
+]
+ALARMING = {"locked", "device_refused"}
+MAX_TEXT = 256
+
+
+class UserReference(fields.Many2one):
+    """A user, without a foreign key.
+
+    The line outlives the user, and the transaction that writes it does not wait for
+    one that holds the user's row.
+    """
+
+    def update_db_foreign_key(self, model, column):
+        pass
+
+
+class ResUsersMfaEvent(models.Model):
+    """The audit trail: what happened to somebody's second factor.
+
+    Lines are written by :meth:`_record` in SQL, and by nothing else: nobody makes,
+    changes or deletes one through Odoo.
+    """
+
+    _name = "res.users.mfa.event"
+    _description = "Two-Factor Authentication Event"
+    _order = "id desc"
+    _rec_name = "kind"
+    _log_access = False
+    _allow_sudo_commands = False
+
+    date = fields.Datetime(required=True, readonly=True, index=True)
+    kind = fields.Selection(KINDS, string="Event", required=True, readonly=True)
+    user_id = UserReference("res.users", string="User", readonly=True, index=True)
+    login = fields.Char(string="Account", readonly=True, help="The user's login at that time.")
+    actor_id = UserReference("res.users", string="Done by", readonly=True)
+    actor_login = fields.Char(string="Done by (account)", readonly=True)
+    address = fields.Char(string="IP address", readonly=True)
+    browser = fields.Char(readonly=True)
+    subject = fields.Char(
+        string="Concerns", readonly=True, help="The app, device, key or setting concerned."
+    )
+    note = fields.Char(readonly=True, help="The reason given, or what was refused and why.")
+
+    # -- writing -------------------------------------------------------------------
+
+    @api.model
+    def _record(self, kind, users, subject=None, note=None, *, after=None):
+        """Add a line for each of ``users``, in the transaction of what it tells of.
+
+        :param str kind: a key of :data:`KINDS`
+        :param users: those concerned; no user where a setting was changed
+        :param subject: the app, device, key or setting concerned: text, or ``SQL`` for one
+        :param SQL after: a data-changing statement to run in the same query
+        """
+        users.flush_recordset(["login"])
+        line = self._insert(kind, users, subject, note)
+        self.env.cr.execute(SQL("WITH done AS (%s) %s", after, line) if after else line)
+        self._log(kind, users, subject, note)
+
+    @api.model
+    def _record_apart(self, kind, user, subject=None, note=None, *, once_an_hour=False):
+        """Add a line that stays when the request is rolled back: a refusal.
+
+        :param bool once_an_hour: not if there is one of this kind and subject already;
+            other callers bound how many there can be by themselves
+        """
+        line = self._insert(kind, user, subject, note)
+        if once_an_hour:
+            line = SQL(
+                """%s WHERE NOT EXISTS (SELECT FROM %s WHERE user_id = %s AND kind = %s
+                                           AND subject = %s AND date > %s)""",
+                line,
+                SQL.identifier(self._table),
+                user.id,
+                kind,
+                self._clean(subject),
+                fields.Datetime.now() - timedelta(hours=1),
+            )
+
+        def add(cr):
+            cr.execute(line)
+            return cr.rowcount
+
+        if in_own_transaction(self.env, add):
+            self._log(kind, user, subject, note)
+
+    @api.model
+    def _insert(self, kind, users, subject, note):
+        """Return the statement that adds the lines."""
+        actor = self._get_actor(users)
+        return SQL(
+            """INSERT INTO %(table)s (date, kind, user_id, login, actor_id, actor_login,
+                                      address, browser, subject, note)
+                    SELECT %(date)s, %(kind)s, owner.id, owner.login, %(actor)s,
+                           (SELECT login FROM res_users WHERE id = %(actor)s),
+                           %(address)s, %(browser)s, %(subject)s, %(note)s
+                      FROM unnest(%(ids)s::int[]) AS concerned
+                 LEFT JOIN res_users AS owner ON owner.id = concerned""",
+            table=SQL.identifier(self._table),
+            date=fields.Datetime.now(),
+            kind=kind,
+            actor=actor.id or None,
+            address=request.httprequest.remote_addr if request else None,
+            browser=self._describe_browser(),
+            subject=self._clean(subject),
+            note=self._clean(note),
+            ids=[None] if kind == "setting" else list(users.ids),
+        )
+
+    @api.model
+    def _get_actor(self, users):
+        """Return the person who really acts.
+
+        During a login that is the one who logs in, and in a session that became the
+        superuser (``/web/become``) the administrator who did.
+        """
+        became = request and self.env.uid == SUPERUSER_ID == request.session.uid
+        if became and (real := request.session.get("mfa_become")):
+            return self.env["res.users"].browse(real)
+        if not self.env.uid or self.env.user._is_public():
+            return users[:1]
+        return self.env.user
+
+    @api.model
+    def _describe_browser(self):
+        if not request:
+            return None
+        family, platform = browser.browser_and_platform(request.httprequest.user_agent)
+        return self._clean(" / ".join(filter(None, (family, platform))))
+
+    @api.model
+    def _clean(self, text):
+        """Return ``text`` as one line of at most 256 characters; ``SQL`` as it is."""
+        if not text or isinstance(text, SQL):
+            return text or None
+        return "".join(c if c.isprintable() else " " for c in text)[:MAX_TEXT]
+
+    @api.model
+    def _log(self, kind, users, subject, note):
+        _logger.log(
+            logging.WARNING if kind in ALARMING else logging.INFO,
+            "MFA event %s: users %s, by #%s from %s, %s, %s",
+            kind,
+            users.ids,
+            self._get_actor(users).id,
+            request.httprequest.remote_addr if request else "n/a",
+            None if isinstance(subject, SQL) else self._clean(subject),
+            self._clean(note),
+        )
+
+    # -- nothing else writes -------------------------------------------------------
+
+    @api.model
+    def _refuse(self):
+        raise AccessError(
+            self.env._("The trail of two-factor events is kept as it is: lines are never edited.")
+        )
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        self._refuse()
+
+    def write(self, vals):
+        self._refuse()
+
+    def unlink(self):
+        self._refuse()
