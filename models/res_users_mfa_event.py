@@ -98,19 +98,20 @@ class ResUsersMfaEvent(models.Model):
     def _record_apart(self, kind, user, subject=None, note=None, *, once_an_hour=False):
         """Add a line that stays when the request is rolled back: a refusal.
 
-        :param bool once_an_hour: not if there is one of this kind and subject already;
+        :param bool once_an_hour: not if there is the same one already;
             other callers bound how many there can be by themselves
         """
         line = self._insert(kind, user, subject, note)
         if once_an_hour:
             line = SQL(
                 """%s WHERE NOT EXISTS (SELECT FROM %s WHERE user_id = %s AND kind = %s
-                                           AND subject = %s AND date > %s)""",
+                                           AND subject = %s AND note = %s AND date > %s)""",
                 line,
                 SQL.identifier(self._table),
                 user.id,
                 kind,
                 self._clean(subject),
+                self._clean(note),
                 fields.Datetime.now() - timedelta(hours=1),
             )
 
