@@ -42,7 +42,7 @@ class ResUsersMfaAttempt(models.Model):
     _allow_sudo_commands = False
 
     user_id = fields.Integer(required=True, readonly=True)
-    counter = fields.Char(required=True, readonly=True)
+    counter = fields.Char(required=True, readonly=True, default="app")
     failures = fields.Integer(required=True, readonly=True)
     last_try = fields.Float(
         required=True, readonly=True, digits=(16, 3), help="Unix time in seconds."
