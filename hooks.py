@@ -72,6 +72,6 @@ def uninstall_hook(env):
         """
     )
     env["ir.config_parameter"].sudo().search([("key", "in", OURS_TO_DELETE)]).unlink()
-    env.cr.execute("DROP FUNCTION mfa_event_is_kept CASCADE")
+    env.cr.execute("DROP FUNCTION IF EXISTS mfa_event_is_kept CASCADE")
     env.invalidate_all()
     env.registry.clear_cache()

@@ -347,7 +347,7 @@ class ResUsers(models.Model):
             self._mfa_notify(
                 lambda user: user.env._("Security Update: Authenticator App Added"),
                 lambda user: user.env._(
-                    "An authenticator app was added to your account: %(name)s", name=app.name
+                    "An authenticator app was added to your account: %(name)s.", name=app.name
                 ),
             )
         else:
@@ -370,14 +370,16 @@ class ResUsers(models.Model):
         self._mfa_notify(
             lambda user: user.env._("Security Update: 2FA Deactivated"),
             lambda user: user.env._(
-                "Two-factor authentication has been deactivated on your account"
+                "Two-factor authentication has been deactivated on your account."
             ),
         )
 
     def _mfa_notify_enabled(self):
         self._mfa_notify(
             lambda user: user.env._("Security Update: 2FA Activated"),
-            lambda user: user.env._("Two-factor authentication has been activated on your account"),
+            lambda user: user.env._(
+                "Two-factor authentication has been activated on your account."
+            ),
         )
 
     def _mfa_notify(self, subject, content):
@@ -394,16 +396,20 @@ class ResUsers(models.Model):
                 subject(user),
                 content(user),
                 suggest_2fa=False,
-                suggest_password_reset=False,
                 suggest_mfa_steps=True,
             )
 
     def _notify_security_setting_update_prepare_values(
         self, content, *, suggest_mfa_steps=False, **kwargs
     ):
-        """:param bool suggest_mfa_steps: say what to do "if this was not you" """
+        """:param bool suggest_mfa_steps: our advice, in the place of core's link"""
         values = super()._notify_security_setting_update_prepare_values(content, **kwargs)
-        return values | {"suggest_mfa_steps": suggest_mfa_steps}
+        can_reset = values["suggest_password_reset"]
+        return values | {
+            "suggest_password_reset": can_reset and not suggest_mfa_steps,
+            "suggest_mfa_steps": suggest_mfa_steps,
+            "mfa_can_reset": can_reset,
+        }
 
     # -- buttons -------------------------------------------------------------------
 

@@ -166,7 +166,7 @@ class ResUsersDevice(models.Model):
                 lambda user: user.env._("Security Update: Trusted Device Removed"),
                 lambda user, names=names: user.env._(
                     "These devices are no longer trusted, and a code is asked there at the "
-                    "next login: %(names)s",
+                    "next login: %(names)s.",
                     names=names,
                 ),
             )

@@ -261,8 +261,9 @@ class ResUsersMfaEvent(models.Model):
         age = self.env["ir.config_parameter"]._mfa_duration("auth_totp.event_retention")
         self.env.cr.execute(
             SQL(
-                """DELETE FROM %(table)s WHERE id IN
-                   (SELECT id FROM %(table)s WHERE date < %(limit)s ORDER BY date LIMIT %(batch)s)""",
+                """DELETE FROM %(table)s
+                    WHERE id IN (SELECT id FROM %(table)s WHERE date < %(limit)s
+                                  ORDER BY date LIMIT %(batch)s)""",
                 table=SQL.identifier(self._table),
                 limit=fields.Datetime.now() - age,
                 batch=BATCH,
