@@ -19,7 +19,7 @@ class TestMails(TrailCase):
 
     def setUp(self):
         super().setUp()
-        self.last_mail = self.mails().search([], order="id desc", limit=1).id
+        self.last_mail = self.mails().search([], order="id desc", limit=1).id or 0
 
     def mails(self):
         self.env.invalidate_all()
@@ -56,7 +56,7 @@ class TestMails(TrailCase):
         self.ann._mfa_check_code(code)
 
     def forget_mails(self):
-        self.last_mail = self.mails().search([], order="id desc", limit=1).id
+        self.last_mail = self.mails().search([], order="id desc", limit=1).id or 0
 
     def test_each_says_what_to_do(self):
         for subject, word, send in self.cases():

@@ -60,16 +60,17 @@ class TestTrailIsKept(TrailCase):
 
     @mute_logger("odoo.http", "odoo.models", "odoo.sql_db", "odoo.addons.base.models.ir_model")
     def test_over_the_web_client_s_api(self):
-        for user in (self.ann, self.portal, self.manager, self.system, "superuser"):
-            self.sign_in(self.system if user == "superuser" else user)
-            if user == "superuser":
+        robot = self.env.ref("base.user_root")
+        for user in (self.ann, self.portal, self.manager, self.system, robot):
+            self.sign_in(self.system if user == robot else user)
+            if user == robot:
                 self.url_open("/web/become")
-                self.assertEqual(self.session_uid(), 1)
+            self.assertLoggedIn(user)
             for method, *args in self.attacks():
-                with self.subTest(user=user, method=method):
+                with self.subTest(user=user.login, method=method):
                     answer = self.call(EVENT, method, *args)
-                    refused = "error" in answer or answer["result"].get("messages")
-                    self.assertTrue(refused, answer)
+                    result = answer.get("result") or {}
+                    self.assertTrue(not result or result.get("messages"), answer)
                     self.assertEqual(self.rows(), self.before)
 
     def test_in_superuser_mode(self):
@@ -80,9 +81,8 @@ class TestTrailIsKept(TrailCase):
             lambda: lines.unlink(),
             lambda: lines.copy(),
             lambda: setattr(lines, "login", "mfa_bob"),
-            lambda: lines._mfa_open_door().unlink() if hasattr(lines, "_mfa_open_door") else 1 / 0,
         ):
-            with self.assertRaises((AccessError, ZeroDivisionError)):
+            with self.assertRaises(AccessError):
                 attack()
             self.assertEqual(self.rows(), self.before)
 
@@ -198,6 +198,11 @@ class TestRetention(TrailCase):
 @tagged("post_install", "-at_install")
 class TestFlood(TrailCase):
     """Whoever knows the password fills neither the trail nor the disk."""
+
+    def setUp(self):
+        """Core's own brake, by address and in the memory of one worker, is not asked here."""
+        super().setUp()
+        self.env["ir.config_parameter"].set_param("base.login_cooldown_after", "0")
 
     def assertBounded(self):
         self.assertTrue(self.new_lines())
