@@ -11,6 +11,8 @@
     "data": [
         "security/ir.model.access.csv",
         "security/ir_rule.xml",
+        "data/security_notification_templates.xml",
+        "views/res_users_mfa_event_views.xml",
         "views/res_users_authenticator_views.xml",
         "views/res_users_device_views.xml",
         "views/res_users_identitycheck_views.xml",

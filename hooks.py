@@ -7,6 +7,8 @@ OURS_TO_DELETE = (
     "auth_totp.login_timeout",
     "auth_totp.session_age",
     "auth_totp.session_extend",
+    "auth_totp.help_code_age",
+    "auth_totp.event_retention",
 )
 """``auth_totp.trusted_device_age`` is core's."""
 
@@ -40,11 +42,14 @@ def post_init_hook(env):
     cr.execute("UPDATE res_users SET totp_secret = NULL, totp_last_counter = NULL")
     cr.execute("DELETE FROM auth_totp_device")
     env.invalidate_all()
-    env.registry.clear_cache()
-    parameters = env["ir.config_parameter"].sudo()
     key = "auth_totp.secure_cookie"
-    if not parameters.search_count([("key", "=", key)]):
-        parameters.set_param(key, str(int(FLAGS[key])))
+    cr.execute(
+        """INSERT INTO ir_config_parameter (key, value, create_date, write_date)
+                VALUES (%s, %s, now() AT TIME ZONE 'UTC', now() AT TIME ZONE 'UTC')
+           ON CONFLICT (key) DO NOTHING""",
+        [key, str(int(FLAGS[key]))],
+    )
+    env.registry.clear_cache("default", "stable")
 
 
 def uninstall_hook(env):
@@ -67,5 +72,6 @@ def uninstall_hook(env):
         """
     )
     env["ir.config_parameter"].sudo().search([("key", "in", OURS_TO_DELETE)]).unlink()
+    env.cr.execute("DROP FUNCTION IF EXISTS mfa_event_is_kept CASCADE")
     env.invalidate_all()
     env.registry.clear_cache()

@@ -1,10 +1,12 @@
 from . import (
     auth_totp_wizard,
+    base,
     ir_config_parameter,
     ir_http,
     mfa_one_time_code,
     res_config_settings,
     res_users,
+    res_users_apikeys,
     res_users_authenticator,
     res_users_core_bridge,
     res_users_device,

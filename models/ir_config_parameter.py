@@ -24,6 +24,9 @@ UNITS = {
 """What one unit of the parameter's number stands for."""
 FLAGS = {"auth_totp.secure_cookie": True, "auth_totp.session_extend": False}
 """Default of each switch."""
+POLICY = "auth_totp.policy"
+"""Core's key: who must have a second factor."""
+TRACKED = {POLICY, *DURATIONS, *FLAGS}
 SHORTEST = {"auth_totp.event_retention": 90}
 """Least number of units where that is more than one."""
 LONGEST = {key: timedelta(days=3650) // unit for key, unit in UNITS.items()}
@@ -41,6 +44,37 @@ def _warn_once(key, value, default):
 
 class IrConfigParameter(models.Model):
     _inherit = "ir.config_parameter"
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        records = super().create(vals_list)
+        self._mfa_record_changes({}, records._mfa_tracked_values())
+        return records
+
+    def write(self, vals):
+        before = self._mfa_tracked_values()
+        result = super().write(vals)
+        self._mfa_record_changes(before, self._mfa_tracked_values())
+        return result
+
+    def unlink(self):
+        before = self._mfa_tracked_values()
+        result = super().unlink()
+        self._mfa_record_changes(before, {})
+        return result
+
+    def _mfa_tracked_values(self):
+        return {param.key: param.value for param in self.sudo() if param.key in TRACKED}
+
+    @api.model
+    def _mfa_record_changes(self, before, after):
+        """Add a line to the trail for each of this addon's settings that has changed."""
+        nobody = self.env["res.users"]
+        for key in sorted(before | after):
+            old, new = before.get(key), after.get(key)
+            if old != new:
+                note = " → ".join("not set" if text is None else text for text in (old, new))
+                self.env["res.users.mfa.event"]._record("setting", nobody, key, note)
 
     @api.model
     def _mfa_duration(self, key):

@@ -1,12 +1,13 @@
 from odoo import api, fields, models
 from odoo.exceptions import ValidationError
 
-from .ir_config_parameter import LONGEST, UNITS
+from .ir_config_parameter import LONGEST, SHORTEST, UNITS
 
 DURATION_FIELDS = {
     "mfa_trusted_device_age": "auth_totp.trusted_device_age",
     "mfa_login_timeout": "auth_totp.login_timeout",
     "mfa_session_age": "auth_totp.session_age",
+    "mfa_event_retention": "auth_totp.event_retention",
 }
 FLAG_FIELDS = {
     "mfa_secure_cookie": "auth_totp.secure_cookie",
@@ -15,7 +16,7 @@ FLAG_FIELDS = {
 
 
 class ResConfigSettings(models.TransientModel):
-    """The five settings, read and written here.
+    """The settings of this addon, read and written here.
 
     Core's ``config_parameter`` shows the text ``0`` of a Boolean as ticked, writes
     ``True``, and deletes the parameter when it is unticked.
@@ -44,6 +45,10 @@ class ResConfigSettings(models.TransientModel):
         string="Extend sessions in use",
         help="Each day with real use starts the session age anew.",
     )
+    mfa_event_retention = fields.Integer(
+        string="Keep two-factor events",
+        help="Days after which a line of the trail is deleted: 90 at least.",
+    )
 
     @api.model
     def _mfa_get_values(self):
@@ -61,7 +66,7 @@ class ResConfigSettings(models.TransientModel):
     def set_values(self):
         """Write what was changed on the screen, and leave the rest as it is.
 
-        :raise ValidationError: when a duration is no positive whole number
+        :raise ValidationError: when a duration is out of its range
         """
         result = super().set_values()
         parameters = self.env["ir.config_parameter"].sudo()
@@ -71,16 +76,17 @@ class ResConfigSettings(models.TransientModel):
             if value == now[name]:
                 continue
             if name in DURATION_FIELDS:
-                self._mfa_check_duration(name, value, LONGEST[key])
+                self._mfa_check_duration(name, value, SHORTEST.get(key, 1), LONGEST[key])
             parameters.set_param(key, str(int(value)))
         return result
 
-    def _mfa_check_duration(self, name, value, longest):
-        if not 0 < value <= longest:
+    def _mfa_check_duration(self, name, value, shortest, longest):
+        if not shortest <= value <= longest:
             raise ValidationError(
                 self.env._(
-                    "%(setting)s: enter a whole number from 1 to %(longest)d.",
+                    "%(setting)s: enter a whole number from %(shortest)d to %(longest)d.",
                     setting=self._fields[name].get_description(self.env, ["string"])["string"],
+                    shortest=shortest,
                     longest=longest,
                 )
             )

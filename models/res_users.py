@@ -1,4 +1,5 @@
 import time
+from datetime import timedelta
 
 from odoo import SUPERUSER_ID, api, fields, models
 from odoo.exceptions import AccessError, UserError
@@ -87,7 +88,14 @@ class ResUsers(models.Model):
             check_door(self.env)
         result = super().write(vals)
         if "password" in vals or not vals.get("active", True):
-            self.sudo().trusted_device_ids._mfa_open_door().unlink()
+            reason = "password changed" if "password" in vals else "account archived"
+            self.sudo().trusted_device_ids._void(reason)
+        return result
+
+    def unlink(self):
+        """Keep the trail of who is deleted."""
+        result = super().unlink()
+        self.env["res.users.mfa.event"]._forget_users(self)
         return result
 
     # -- who may do what -----------------------------------------------------------
@@ -186,7 +194,9 @@ class ResUsers(models.Model):
             subject = self._mfa_accept_code(kind, code)
         except UsedCode:
             attempts._take_back(self, kind)
-            events._record_apart("code_refused", self, note="used before")
+            events._record_apart(
+                "code_refused", self, note="used before", once_in=timedelta(minutes=1)
+            )
             raise
         except WrongCode:
             events._record_apart("code_refused", self, note=kind)
@@ -309,7 +319,7 @@ class ResUsers(models.Model):
         transaction: clearing the cache alone leaves a moment in which another thread
         caches the old session token again (``odoo.orm.registry.signal_changes``).
         """
-        self.sudo().trusted_device_ids._mfa_open_door().unlink()
+        self.sudo().trusted_device_ids._void("factors changed")
         self.env.cr.execute(
             SQL(
                 "UPDATE res_users SET mfa_epoch = COALESCE(mfa_epoch, 0) + 1 WHERE id = ANY(%s)",
@@ -337,7 +347,7 @@ class ResUsers(models.Model):
             self._mfa_notify(
                 lambda user: user.env._("Security Update: Authenticator App Added"),
                 lambda user: user.env._(
-                    "An authenticator app was added to your account: %(name)s", name=app.name
+                    "An authenticator app was added to your account: %(name)s.", name=app.name
                 ),
             )
         else:
@@ -360,14 +370,16 @@ class ResUsers(models.Model):
         self._mfa_notify(
             lambda user: user.env._("Security Update: 2FA Deactivated"),
             lambda user: user.env._(
-                "Two-factor authentication has been deactivated on your account"
+                "Two-factor authentication has been deactivated on your account."
             ),
         )
 
     def _mfa_notify_enabled(self):
         self._mfa_notify(
             lambda user: user.env._("Security Update: 2FA Activated"),
-            lambda user: user.env._("Two-factor authentication has been activated on your account"),
+            lambda user: user.env._(
+                "Two-factor authentication has been activated on your account."
+            ),
         )
 
     def _mfa_notify(self, subject, content):
@@ -379,8 +391,25 @@ class ResUsers(models.Model):
         :param content: likewise
         """
         for user in self.sudo().filtered("email"):
-            user = user.with_context(lang=user.lang)
-            user._notify_security_setting_update(subject(user), content(user), suggest_2fa=False)
+            user = user.with_context(lang=user.lang, tz=user.tz)
+            user._notify_security_setting_update(
+                subject(user),
+                content(user),
+                suggest_2fa=False,
+                suggest_mfa_steps=True,
+            )
+
+    def _notify_security_setting_update_prepare_values(
+        self, content, *, suggest_mfa_steps=False, **kwargs
+    ):
+        """:param bool suggest_mfa_steps: our advice, in the place of core's link"""
+        values = super()._notify_security_setting_update_prepare_values(content, **kwargs)
+        can_reset = values["suggest_password_reset"]
+        return values | {
+            "suggest_password_reset": can_reset and not suggest_mfa_steps,
+            "suggest_mfa_steps": suggest_mfa_steps,
+            "mfa_can_reset": can_reset,
+        }
 
     # -- buttons -------------------------------------------------------------------
 
@@ -396,6 +425,17 @@ class ResUsers(models.Model):
             ._start()
             ._mfa_dialog(self.env._("Enable Two-Factor Authentication"))
         )
+
+    def action_mfa_events(self):
+        """Open what happened to the second factor of this user."""
+        self.ensure_one()
+        action = self.env["ir.actions.act_window"]._for_xml_id(
+            "auth_totp_mfa.action_res_users_mfa_event"
+        )
+        return action | {
+            "display_name": self.env._("Two-factor events of %(user)s", user=self.name),
+            "domain": [("user_id", "=", self.id)],
+        }
 
     def _mfa_action_security(self):
         """Return the action that shows one's own two-factor settings in a dialog."""

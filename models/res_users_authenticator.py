@@ -212,7 +212,7 @@ class ResUsersAuthenticator(models.Model):
             user._mfa_notify(
                 lambda user: user.env._("Security Update: Authenticator App Removed"),
                 lambda user, names=names: user.env._(
-                    "An authenticator app was removed from your account: %(names)s", names=names
+                    "An authenticator app was removed from your account: %(names)s.", names=names
                 ),
             )
             self.env["res.users.mfa.event"]._record("removed", user, names)

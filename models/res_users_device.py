@@ -118,7 +118,7 @@ class ResUsersDevice(models.Model):
                 user,
                 name,
                 f"presented by {browser.binding(user_agent)}",
-                once_an_hour=True,
+                once_in=timedelta(hours=1),
             )
             return self.browse()
         if fields.Datetime.now() >= min(expires, created + self._get_age(user)):
@@ -149,17 +149,24 @@ class ResUsersDevice(models.Model):
         self._revoke()
         return self.env.user._mfa_action_after(owners)
 
+    def _void(self, reason=None):
+        """Delete these devices and record it, a line for each owner.
+
+        :param str reason: why, where nobody revoked them on purpose
+        """
+        self.env["res.users.mfa.event"]._record_owned("device_revoked", self, reason)
+        self._mfa_open_door().unlink()
+
     def _revoke(self):
-        """Delete these devices, log it, and tell their owners."""
+        """Void these devices, and tell their owners."""
         for user, devices in self.sudo().grouped("user_id").items():
             names = ", ".join(devices.mapped("name"))
-            self.env["res.users.mfa.event"]._record("device_revoked", user, names)
-            devices._mfa_open_door().unlink()
+            devices._void()
             user._mfa_notify(
                 lambda user: user.env._("Security Update: Trusted Device Removed"),
                 lambda user, names=names: user.env._(
                     "These devices are no longer trusted, and a code is asked there at the "
-                    "next login: %(names)s",
+                    "next login: %(names)s.",
                     names=names,
                 ),
             )

@@ -1,5 +1,4 @@
 import logging
-from datetime import timedelta
 
 from odoo import SUPERUSER_ID, api, fields, models
 from odoo.exceptions import AccessError
@@ -7,6 +6,7 @@ from odoo.http import request
 from odoo.tools import SQL
 
 from ..tools import browser
+from .ir_config_parameter import SHORTEST
 from .own_transaction import in_own_transaction
 
 _logger = logging.getLogger(__name__)
@@ -38,10 +38,12 @@ KINDS = [
 ]
 ALARMING = {"locked", "device_refused"}
 MAX_TEXT = 256
+BATCH = 10_000
+"""Lines that the daily clean-up deletes in one transaction."""
 
 
 class UserReference(fields.Many2one):
-    """A user, without a foreign key.
+    """A user, without a foreign key; empty once the user is deleted.
 
     The line outlives the user, and the transaction that writes it does not wait for
     one that holds the user's row.
@@ -55,19 +57,19 @@ class ResUsersMfaEvent(models.Model):
     """The audit trail: what happened to somebody's second factor.
 
     Lines are written by :meth:`_record` in SQL, and by nothing else: nobody makes,
-    changes or deletes one through Odoo.
+    changes or deletes one through Odoo. PostgreSQL refuses it too, so that a slip
+    such as a server action with a query of its own changes nothing.
     """
 
     _name = "res.users.mfa.event"
     _description = "Two-Factor Authentication Event"
-    _order = "id desc"
-    _rec_name = "kind"
+    _order = "date desc, id desc"
     _log_access = False
     _allow_sudo_commands = False
 
-    date = fields.Datetime(required=True, readonly=True, index=True)
+    date = fields.Datetime(required=True, readonly=True)
     kind = fields.Selection(KINDS, string="Event", required=True, readonly=True)
-    user_id = UserReference("res.users", string="User", readonly=True, index=True)
+    user_id = UserReference("res.users", string="User", readonly=True)
     login = fields.Char(string="Account", readonly=True, help="The user's login at that time.")
     actor_id = UserReference("res.users", string="Done by", readonly=True)
     actor_login = fields.Char(string="Done by (account)", readonly=True)
@@ -77,6 +79,43 @@ class ResUsersMfaEvent(models.Model):
         string="Concerns", readonly=True, help="The app, device, key or setting concerned."
     )
     note = fields.Char(readonly=True, help="The reason given, or what was refused and why.")
+
+    _date_index = models.Index("(date DESC, id DESC)")
+    _user_index = models.Index("(user_id, date DESC, id DESC)")
+
+    def init(self):
+        """Let PostgreSQL keep the lines, for as long as the shortest retention at least."""
+        self.env.cr.execute(
+            SQL(
+                """
+                DROP FUNCTION IF EXISTS mfa_event_is_kept CASCADE;
+
+                CREATE FUNCTION mfa_event_is_kept() RETURNS trigger
+                LANGUAGE plpgsql AS
+                $$ BEGIN RAISE 'The trail of two-factor events is kept as it is.'; END $$;
+
+                CREATE TRIGGER mfa_event_no_update
+                BEFORE UPDATE OF date, kind, login, actor_login, address, browser, subject, note
+                ON %(table)s EXECUTE FUNCTION mfa_event_is_kept();
+
+                CREATE TRIGGER mfa_event_no_truncate
+                BEFORE TRUNCATE ON %(table)s EXECUTE FUNCTION mfa_event_is_kept();
+
+                CREATE TRIGGER mfa_event_no_delete
+                BEFORE DELETE ON %(table)s FOR EACH ROW
+                WHEN (old.date > (now() AT TIME ZONE 'UTC') - %(kept)s * interval '1 day')
+                EXECUTE FUNCTION mfa_event_is_kept()
+                """,
+                table=SQL.identifier(self._table),
+                kept=SHORTEST["auth_totp.event_retention"] - 1,
+            )
+        )
+
+    @api.depends("kind", "login", "subject")
+    def _compute_display_name(self):
+        for line in self:
+            kind = line._fields["kind"].convert_to_export(line.kind, line)
+            line.display_name = ": ".join(filter(None, (kind, line.login or line.subject)))
 
     # -- writing -------------------------------------------------------------------
 
@@ -95,24 +134,34 @@ class ResUsersMfaEvent(models.Model):
         self._log(kind, users, subject, note)
 
     @api.model
-    def _record_apart(self, kind, user, subject=None, note=None, *, once_an_hour=False):
+    def _record_owned(self, kind, records, note=None, *, owner="user_id"):
+        """Add a line for each user who owns some of ``records``, with their names.
+
+        :param str owner: the field of ``records`` that says whose they are
+        """
+        for user, owned in records.sudo().grouped(owner).items():
+            self._record(kind, user, ", ".join(owned.mapped("name")), note)
+
+    @api.model
+    def _record_apart(self, kind, user, subject=None, note=None, *, once_in=None):
         """Add a line that stays when the request is rolled back: a refusal.
 
-        :param bool once_an_hour: not if there is the same one already;
+        :param timedelta once_in: not if there is the same one from that time already;
             other callers bound how many there can be by themselves
         """
         line = self._insert(kind, user, subject, note)
-        if once_an_hour:
+        if once_in:
             line = SQL(
                 """%s WHERE NOT EXISTS (SELECT FROM %s WHERE user_id = %s AND kind = %s
-                                           AND subject = %s AND note = %s AND date > %s)""",
+                                           AND subject IS NOT DISTINCT FROM %s
+                                           AND note IS NOT DISTINCT FROM %s AND date > %s)""",
                 line,
                 SQL.identifier(self._table),
                 user.id,
                 kind,
                 self._clean(subject),
                 self._clean(note),
-                fields.Datetime.now() - timedelta(hours=1),
+                fields.Datetime.now() - once_in,
             )
 
         def add(cr):
@@ -149,15 +198,16 @@ class ResUsersMfaEvent(models.Model):
     def _get_actor(self, users):
         """Return the person who really acts.
 
-        During a login that is the one who logs in, and in a session that became the
-        superuser (``/web/become``) the administrator who did.
+        The user of the request, whatever user its code took on. During a login that is
+        the one who logs in, and in a session that became the superuser
+        (``/web/become``) the administrator who did. An RPC call has no session: its
+        caller. Without a request, such as in a job, the user who runs it.
         """
-        became = request and self.env.uid == SUPERUSER_ID == request.session.uid
-        if became and (real := request.session.get("mfa_become")):
-            return self.env["res.users"].browse(real)
-        if not self.env.uid or self.env.user._is_public():
-            return users[:1]
-        return self.env.user
+        uid = (request and request.env.uid) or self.env.uid
+        if request and uid == SUPERUSER_ID == request.session.uid:
+            uid = request.session.get("mfa_become", uid)
+        actor = self.env(user=uid).user if uid else users.browse()
+        return actor if actor and not actor._is_public() else users[:1]
 
     @api.model
     def _describe_browser(self):
@@ -185,6 +235,45 @@ class ResUsersMfaEvent(models.Model):
             None if isinstance(subject, SQL) else self._clean(subject),
             self._clean(note),
         )
+
+    # -- the end of a line ---------------------------------------------------------
+
+    @api.model
+    def _forget_users(self, users):
+        """Keep the lines of users that are deleted, with the login alone."""
+        for column in ("user_id", "actor_id"):
+            self.env.cr.execute(
+                SQL(
+                    "UPDATE %(table)s SET %(column)s = NULL WHERE %(column)s = ANY(%(ids)s)",
+                    table=SQL.identifier(self._table),
+                    column=SQL.identifier(column),
+                    ids=list(users.ids),
+                )
+            )
+        self.invalidate_model(["user_id", "actor_id"], flush=False)
+
+    @api.autovacuum
+    def _gc_old_lines(self):
+        """Delete lines older than ``auth_totp.event_retention`` days, daily with core's own.
+
+        :return: how many went, and whether there are more: core commits and calls again
+        """
+        age = self.env["ir.config_parameter"]._mfa_duration("auth_totp.event_retention")
+        self.env.cr.execute(
+            SQL(
+                """DELETE FROM %(table)s
+                    WHERE id IN (SELECT id FROM %(table)s WHERE date < %(limit)s
+                                  ORDER BY date LIMIT %(batch)s)""",
+                table=SQL.identifier(self._table),
+                limit=fields.Datetime.now() - age,
+                batch=BATCH,
+            )
+        )
+        number = self.env.cr.rowcount
+        if number:
+            _logger.info("%d MFA events older than %d days deleted", number, age.days)
+            self.invalidate_model(flush=False)
+        return number, int(number == BATCH)
 
     # -- nothing else writes -------------------------------------------------------
 

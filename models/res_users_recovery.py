@@ -110,7 +110,7 @@ class ResUsers(models.Model):
             lambda user: user.env._("Security Update: 2FA Reset"),
             lambda user: user.env._(
                 "An administrator has reset two-factor authentication on your account: "
-                "authenticator apps, recovery codes and trusted devices are removed"
+                "authenticator apps, recovery codes and trusted devices are removed."
             ),
         )
 
@@ -121,7 +121,7 @@ class ResUsers(models.Model):
         self._mfa_notify(
             lambda user: user.env._("Security Update: Recovery Code Used"),
             lambda user: user.env._(
-                "A recovery code of your account was used. Recovery codes left: %(left)d",
+                "A recovery code of your account was used. Recovery codes left: %(left)d.",
                 left=left,
             ),
         )
@@ -130,7 +130,7 @@ class ResUsers(models.Model):
         self._mfa_notify(
             lambda user: user.env._("Security Update: Help Code Used"),
             lambda user: user.env._(
-                "The help code that an administrator made for your account was used to log in"
+                "The help code that an administrator made for your account was used to log in."
             ),
         )
 
@@ -155,11 +155,11 @@ class ResUsers(models.Model):
         """Mail that somebody, who knows the password, gave so many wrong codes."""
         if closed:
             self._mfa_notify(
-                lambda user: user.env._("Security Update: Codes Closed"),
+                lambda user: user.env._("Security Update: App Codes Closed"),
                 lambda user: user.env._(
                     "%(failures)d wrong codes in a row were given for your account. Codes of apps "
                     "are closed until you log in with a recovery code or a passkey, or an "
-                    "administrator helps you. Whoever gave them knows your password",
+                    "administrator helps you. Whoever gave them knows your password.",
                     failures=failures,
                 ),
             )
@@ -168,7 +168,7 @@ class ResUsers(models.Model):
                 lambda user: user.env._("Security Update: Wrong Codes"),
                 lambda user: user.env._(
                     "%(failures)d wrong codes in a row were given for your account, by somebody "
-                    "who knows your password. The next code is accepted after a wait",
+                    "who knows your password. The next code is accepted after a wait.",
                     failures=failures,
                 ),
             )

@@ -24,5 +24,8 @@ class ResUsersAuthenticatorRename(MfaDialog, models.TransientModel):
         """:raise ValidationError: when the name is taken or empty"""
         self._mfa_check_owner()
         app = self.sudo().authenticator_id
-        app._mfa_open_door().name = app._check_new_name(self.env.user, self.name)
+        old, new = app.name, app._check_new_name(self.env.user, self.name)
+        if new != old:
+            app._mfa_open_door().name = new
+            self.env["res.users.mfa.event"]._record("renamed", self.env.user, f"{old} → {new}")
         return self._mfa_done(self.env._("The app is now called “%(name)s”.", name=app.name))
