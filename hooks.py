@@ -25,6 +25,7 @@ def post_init_hook(env):
     :raise UserError: when the encryption key is malformed
     """
     cr = env.cr
+    keys = secret_store.get_keys(env)
     cr.execute(
         """
         INSERT INTO res_users_authenticator
@@ -46,7 +47,7 @@ def post_init_hook(env):
     cr.execute("UPDATE res_users SET totp_secret = NULL, totp_last_counter = NULL")
     cr.execute("DELETE FROM auth_totp_device")
     cr.execute("DELETE FROM auth_totp_wizard")
-    if keys := secret_store.get_keys(env):
+    if keys:
         for _batch in secret_store.reseal(lambda work: work(cr), keys):
             pass
     env.invalidate_all()
