@@ -7,7 +7,7 @@
     "author": "Odoo Community Association (OCA)",
     "website": "https://github.com/OCA/server-auth",
     "depends": ["auth_totp_mail", "auth_totp_portal"],
-    "external_dependencies": {"python": ["pyotp", "qrcode"]},
+    "external_dependencies": {"python": ["cryptography", "pyotp", "qrcode"]},
     "data": [
         "security/ir.model.access.csv",
         "security/ir_rule.xml",

@@ -23,6 +23,10 @@ class UsedCode(SecondFactorRefused):
     """The code is right, and its time step was accepted before (RFC 6238 §5.2)."""
 
 
+class SecretUnreadable(SecondFactorRefused):
+    """No key opens the secrets of the user's apps: nothing was compared."""
+
+
 class TooManyCodes(SecondFactorRefused):
     """Too many wrong codes: the next try is not yet due, and nothing was compared."""
 

@@ -1,5 +1,9 @@
 """Install: adopt what core holds. Uninstall: hand it back."""
 
+from odoo.exceptions import UserError
+from odoo.tools import SQL
+
+from .models import secret_store
 from .models.ir_config_parameter import FLAGS
 
 OURS_TO_DELETE = (
@@ -19,8 +23,11 @@ def post_init_hook(env):
     Runs in the transaction that installs the addon, so there is no moment in which
     a protected user is not. In SQL, since core's ``unlink`` mails every owner of a
     trusted device, and since ``mfa_epoch`` must stay NULL: core's sessions go on.
+
+    :raise UserError: when the encryption key is malformed
     """
     cr = env.cr
+    keys = secret_store.get_keys(env)
     cr.execute(
         """
         INSERT INTO res_users_authenticator
@@ -41,6 +48,10 @@ def post_init_hook(env):
     )
     cr.execute("UPDATE res_users SET totp_secret = NULL, totp_last_counter = NULL")
     cr.execute("DELETE FROM auth_totp_device")
+    cr.execute("DELETE FROM auth_totp_wizard")
+    if keys:
+        for _batch in secret_store.reseal(lambda work: work(cr), keys):
+            pass
     env.invalidate_all()
     key = "auth_totp.secure_cookie"
     cr.execute(
@@ -57,21 +68,51 @@ def uninstall_hook(env):
 
     Odoo itself removes tables, columns and views; parameters made in code stay
     unless they are deleted here.
+
+    :raise UserError: when the secret of such an app cannot be decrypted
     """
     env.flush_all()
-    env.cr.execute(
-        """
-        UPDATE res_users
-           SET totp_secret = app.secret_key, totp_last_counter = app.last_step
-          FROM (SELECT DISTINCT ON (user_id) user_id, secret_key, last_step
-                  FROM res_users_authenticator
-                 WHERE secret_key IS NOT NULL
-                 ORDER BY user_id, COALESCE(last_used, create_date) DESC,
-                          last_step DESC NULLS LAST, id DESC) AS app
-         WHERE app.user_id = res_users.id AND res_users.mfa_since IS NOT NULL
-        """
-    )
+    _hand_back_secrets(env)
+    env.cr.execute("DELETE FROM auth_totp_wizard")
     env["ir.config_parameter"].sudo().search([("key", "in", OURS_TO_DELETE)]).unlink()
     env.cr.execute("DROP FUNCTION IF EXISTS mfa_event_is_kept CASCADE")
     env.invalidate_all()
     env.registry.clear_cache()
+
+
+def _hand_back_secrets(env):
+    """Put the secret of each protected user's app used last where core keeps it."""
+    cr = env.cr
+    cr.execute(
+        """
+        SELECT DISTINCT ON (app.user_id) app.id, app.secret_key, app.user_id, app.last_step
+          FROM res_users_authenticator AS app
+          JOIN res_users ON res_users.id = app.user_id AND res_users.mfa_since IS NOT NULL
+         WHERE app.secret_key IS NOT NULL
+         ORDER BY app.user_id, COALESCE(app.last_used, app.create_date) DESC,
+                  app.last_step DESC NULLS LAST, app.id DESC
+        """
+    )
+    rows = cr.fetchall()
+    secrets = secret_store.unseal_rows(env, "res_users_authenticator", [row[:2] for row in rows])
+    if len(secrets) < len(rows):
+        raise UserError(
+            env._(
+                "MFA Support cannot be uninstalled: the secrets of %(count)d users cannot be "
+                "decrypted, and without them these users would lose their protection. Set "
+                "%(option)s to the key that encrypted them, or reset these users first.",
+                count=len(rows) - len(secrets),
+                option=secret_store.OPTION,
+            )
+        )
+    query = SQL(
+        """
+        UPDATE res_users SET totp_secret = app.secret, totp_last_counter = app.step
+          FROM unnest(%s::int[], %s::text[], %s::int[]) AS app (user_id, secret, step)
+         WHERE app.user_id = res_users.id
+        """,
+        [user_id for _id, _stored, user_id, _step in rows],
+        [secrets[app_id] for app_id, *_rest in rows],
+        [step for *_rest, step in rows],
+    )
+    secret_store.execute_unlogged(cr, query)

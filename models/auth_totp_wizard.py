@@ -1,15 +1,36 @@
-from odoo import api, models
+from odoo import api, fields, models
+from odoo.exceptions import UserError
 
 from .res_users_mfa_guarded import check_door, is_superuser_client, open_door
+from .secret_store import read_secrets, write_secret
 
 
 class AuthTotpWizard(models.TransientModel):
     """Core's enrolment screen, which the portal page still shows.
 
-    Core lets its client create the record, with a secret of the client's choice.
+    Core lets its client create the record, with a secret of the client's choice. Core
+    stores the secret, its link and its picture by the ORM, which logs them: here the
+    secret stands in core's column as ``secret_store`` keeps it, the others nowhere.
     """
 
     _inherit = "auth_totp.wizard"
+
+    secret = fields.Char(
+        compute="_compute_secret", inverse="_inverse_secret", store=False, required=False
+    )
+    url = fields.Char(store=False)
+    qrcode = fields.Binary(store=False)
+
+    def _compute_secret(self):
+        secrets = read_secrets(self._origin, "secret")
+        for wizard in self:
+            if wizard._origin and wizard._origin.id not in secrets:
+                raise UserError(self.env._("This dialog has expired. Please open it again."))
+            wizard.secret = secrets.get(wizard._origin.id) or ""
+
+    def _inverse_secret(self):
+        for wizard in self:
+            write_secret(wizard, "secret", wizard.secret or "")
 
     @api.model
     def _mfa_start(self, user, secret):

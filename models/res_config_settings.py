@@ -1,7 +1,8 @@
 from odoo import api, fields, models
-from odoo.exceptions import ValidationError
+from odoo.exceptions import UserError, ValidationError
 
 from .ir_config_parameter import LONGEST, SHORTEST, UNITS
+from .secret_store import OPTION, count_by_key, get_keys
 
 DURATION_FIELDS = {
     "mfa_trusted_device_age": "auth_totp.trusted_device_age",
@@ -49,6 +50,46 @@ class ResConfigSettings(models.TransientModel):
         string="Keep two-factor events",
         help="Days after which a line of the trail is deleted: 90 at least.",
     )
+
+    mfa_encryption = fields.Text(compute="_compute_mfa_encryption")
+
+    def _compute_mfa_encryption(self):
+        self.mfa_encryption = "\n".join(self._mfa_describe_encryption())
+
+    @api.model
+    def _mfa_describe_encryption(self):
+        """Return sentences on whether secrets are encrypted, and what to do; no key."""
+        try:
+            keys, sentences = get_keys(self.env), []
+        except UserError as error:
+            keys, sentences = {}, [str(error)]
+        counts = count_by_key(self.env.cr)
+        unreadable = sum(counts[key] for key in counts.keys() - keys.keys() - {None})
+        newest = counts.get(next(iter(keys), None), 0)
+        older = sum(counts.values()) - unreadable - newest
+        if unreadable:
+            sentences.append(
+                self.env._(
+                    "%(count)d secrets cannot be read: add the key that encrypted them to "
+                    "%(option)s.",
+                    count=unreadable,
+                    option=OPTION,
+                )
+            )
+        if keys and older:
+            sentences.append(
+                self.env._(
+                    "%(older)d of %(total)d secrets are not under the newest key: run "
+                    "“odoo mfa encrypt”.",
+                    older=older,
+                    total=sum(counts.values()),
+                )
+            )
+        if not keys and not sentences:
+            sentences.append(
+                self.env._("Secrets are not encrypted: set %(option)s in odoo.conf.", option=OPTION)
+            )
+        return sentences or [self.env._("Secrets are encrypted.")]
 
     @api.model
     def _mfa_get_values(self):

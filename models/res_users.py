@@ -10,7 +10,7 @@ from odoo.tools.misc import consteq
 
 from odoo.addons.base.models.res_users import check_identity
 
-from ..exceptions import NoCode, UsedCode, WrongCode
+from ..exceptions import NoCode, SecretUnreadable, UsedCode, WrongCode
 from ..tools import tokens, totp
 from .res_users_identitycheck import PROOF_AGE
 from .res_users_mfa_guarded import check_door
@@ -196,6 +196,17 @@ class ResUsers(models.Model):
             attempts._take_back(self, kind)
             events._record_apart(
                 "code_refused", self, note="used before", once_in=timedelta(minutes=1)
+            )
+            raise
+        except SecretUnreadable:
+            attempts._take_back(self, kind)
+            names = ", ".join(self.sudo().authenticator_ids.mapped("name"))
+            events._record_apart(
+                "code_refused",
+                self,
+                names,
+                "secrets cannot be decrypted",
+                once_in=timedelta(hours=1),
             )
             raise
         except WrongCode:

@@ -6,9 +6,10 @@ from odoo.tools import SQL, sql
 
 from odoo.addons.base.models.res_users import check_identity
 
-from ..exceptions import UsedCode, WrongCode
+from ..exceptions import SecretUnreadable, UsedCode, WrongCode
 from ..tools import totp
-from .res_users_mfa_guarded import DOOR, write_secret
+from .res_users_mfa_guarded import DOOR
+from .secret_store import encrypt_all, read_secrets, write_secret
 
 MAX_PER_USER = 10
 MAX_NAME_LENGTH = 64
@@ -57,15 +58,24 @@ class ResUsersAuthenticator(models.Model):
             app.secret_key = secrets.get(app.id)
 
     def _read_secrets(self):
-        """Return ``{id: secret}`` of these apps, in Base32."""
-        self.env.cr.execute(
-            SQL(
-                "SELECT id, secret_key FROM %s WHERE id = ANY(%s)",
-                SQL.identifier(self._table),
-                list(self._ids),
-            )
-        )
-        return dict(self.env.cr.fetchall())
+        """Return ``{id: secret}`` of these apps, in Base32.
+
+        Apps whose secret cannot be decrypted are left out, and the log says so.
+        """
+        return read_secrets(self, "secret_key")
+
+    @api.model
+    def _encrypt_secrets(self, progress=None):
+        """Bring the secrets of all apps and unfinished enrolments under the newest key.
+
+        A thousand at a time, each in a transaction of its own: who interrupts it, and
+        runs it again, goes on where it was. Secrets that no key opens stay as they are.
+
+        :param progress: function of the numbers (done, total), called after each thousand
+        :return: the numbers (encrypted, unreadable)
+        :raise UserError: when no key is set, or when it is malformed
+        """
+        return encrypt_all(self.env, progress)
 
     # -- enrolment -----------------------------------------------------------------
 
@@ -147,20 +157,41 @@ class ResUsersAuthenticator(models.Model):
         Every app is compared. The step is used up by one conditional update, so
         that of two requests with one code exactly one gets it.
 
+        Apps whose secret cannot be decrypted are passed over.
+
+        :raise SecretUnreadable: when that is all of them, so that nothing was compared
         :raise WrongCode: when no app has this code now
         :raise UsedCode: when one has, and its time step was accepted before
         """
         now = time.time()
         secrets = self._read_secrets()
-        steps = {app: totp.matching_step(secrets[app.id] or "", code, now) for app in self}
+        if self and not secrets:
+            raise SecretUnreadable(
+                self.env._(
+                    "Codes of apps cannot be checked now: the server cannot read the keys of "
+                    "your apps. Use a recovery code, or ask your administrator for help."
+                )
+            )
+        readable = self.browse(secrets)
+        steps = {app: totp.matching_step(secrets[app.id] or "", code, now) for app in readable}
         matches = [(app, step) for app, step in steps.items() if step is not None]
         if not matches:
-            raise WrongCode(self.env._("Verification failed, please double-check the 6-digit code"))
+            raise WrongCode(self._explain_wrong_code(unreadable=self - readable))
         for app, step in matches:
             if app._use_up(step):
                 return app
         raise UsedCode(
             self.env._("This code was used already. Wait for the next one, then enter that.")
+        )
+
+    @api.model
+    def _explain_wrong_code(self, unreadable):
+        if not unreadable:
+            return self.env._("Verification failed, please double-check the 6-digit code")
+        return self.env._(
+            "Verification failed. The server cannot read the keys of these apps now: %(names)s. "
+            "Use another app or a recovery code, or ask your administrator for help.",
+            names=", ".join(unreadable.mapped("name")),
         )
 
     def _use_up(self, step):

@@ -17,6 +17,7 @@ from odoo.addons.base.models.res_users import check_identity
 from ..exceptions import WrongCode
 from ..tools import totp
 from .res_users_mfa_guarded import is_superuser_client
+from .secret_store import OPTION
 
 
 class ResUsers(models.Model):
@@ -38,6 +39,9 @@ class ResUsers(models.Model):
 
         The column ``res_users.totp_secret``, which core reads here, is empty while
         this addon is installed. Sessions that became the superuser are clients.
+
+        :raise AccessError: when no key opens it, since reading as empty would switch
+            protection off; the ORM then asks user by user
         """
         client = is_superuser_client(self.env)
         secrets = {} if client else self._origin.sudo().authenticator_ids._read_secrets()
@@ -46,6 +50,14 @@ class ResUsers(models.Model):
             last = max(
                 apps, key=lambda app: (app.last_used or app.create_date, app.id), default=None
             )
+            if last and not client and last.id not in secrets:
+                raise AccessError(
+                    self.env._(
+                        "The secret of an authenticator app cannot be decrypted. Set %(option)s "
+                        "in odoo.conf to the key that encrypted it.",
+                        option=OPTION,
+                    )
+                )
             user.totp_secret = last and secrets.get(last.id)
 
     def _inverse_token(self):
@@ -77,13 +89,16 @@ class ResUsers(models.Model):
         one may still carry the "legacy" one, and is given the present one then.
         Core's token covered the secret in ``res_users.totp_secret``. It is put back
         here for a user whose factors have not changed since this addon was installed:
-        the first change sets ``mfa_epoch``, and the old token is void.
+        the first change sets ``mfa_epoch``, and the old token is void. So is one whose
+        secret cannot be decrypted.
         """
         values = dict(self._session_token_get_values() or ())
         adopted = self.sudo().authenticator_ids[:1]
         if not values or not adopted or values["mfa_epoch"] is not None:
             return super()._legacy_session_token_hash_compute(sid)
-        values["totp_secret"] = adopted._read_secrets()[adopted.id]
+        values["totp_secret"] = adopted._read_secrets().get(adopted.id)
+        if values["totp_secret"] is None:
+            return super()._legacy_session_token_hash_compute(sid)
         key = str(tuple(item for item in values.items() if item[1] is not None))
         return hmac.new(key.encode(), sid.encode(), sha256).hexdigest()
 

@@ -132,7 +132,7 @@ class ResUsersMfaAttempt(models.Model):
 
     @api.model
     def _take_back(self, user, kind="app"):
-        """Count the last try of ``user`` no longer: the code was right, if used already."""
+        """Count the last try of ``user`` no longer: it was no wrong guess."""
         query = SQL(
             """UPDATE %s SET failures = failures - 1
                 WHERE user_id = %s AND counter = %s AND failures > 0""",

@@ -1,7 +1,6 @@
 from odoo import SUPERUSER_ID, api, fields, models
 from odoo.exceptions import AccessError
 from odoo.http import request
-from odoo.tools import SQL
 
 DOOR = object()
 """Context value that only this addon's code can hold: no API can send this object."""
@@ -25,22 +24,6 @@ def check_door(env):
 def open_door(records):
     """Return ``records`` as this addon's checked actions may change them."""
     return records.sudo().with_context(mfa_door=DOOR)
-
-
-def write_secret(record, column, secret):
-    """Store ``secret`` in a column that the ORM does not know, past all logging.
-
-    Odoo's cursor logs failing queries with their values, and all of them at DEBUG:
-    this asks the one of ``psycopg2`` behind it.
-    """
-    query = SQL(
-        "UPDATE %s SET %s = %s WHERE id = %s",
-        SQL.identifier(record._table),
-        SQL.identifier(column),
-        secret,
-        record.id,
-    )
-    record.env.cr._obj.execute(query.code, query.params)
 
 
 def is_superuser_client(env):

@@ -11,11 +11,12 @@ from types import SimpleNamespace
 from unittest import skipUnless
 
 import pyotp
+from cryptography.fernet import Fernet
 
 from odoo.tests import BaseCase, tagged
 from odoo.tools._vendor.useragents import UserAgent
 
-from ..tools import browser, qr, tokens, totp
+from ..tools import browser, cipher, qr, tokens, totp
 from .common import CHROME, CHROME_ON_WINDOWS, FIREFOX, SECRET, code_of
 
 RFC_SECRET = base64.b32encode(b"12345678901234567890").decode()
@@ -310,3 +311,119 @@ class TestBrowser(BaseCase):
     def test_upper_case_is_the_same_browser(self):
         agent = SimpleNamespace(browser="Chrome", platform="Linux")
         self.assertEqual(browser.binding(agent), "chrome/linux")
+
+
+@tagged("post_install", "-at_install")
+class TestCipher(BaseCase):
+    def new_key(self):
+        return Fernet.generate_key().decode()
+
+    def test_what_is_sealed_is_unsealed(self):
+        """A thousand secrets of all of Unicode, under one to four keys."""
+        chance = random.Random(4226)
+        for _number in range(1000):
+            keys = cipher.read_keys(
+                ",".join(self.new_key() for _key in range(chance.randint(1, 4)))
+            )
+            text = (chr(chance.randrange(0xD800)) for _character in range(chance.randrange(40)))
+            secret = "".join(text)
+            stored = cipher.seal(keys, secret)
+            self.assertTrue(cipher.is_sealed(stored))
+            self.assertTrue(stored.startswith(cipher.newest_mark(keys)))
+            self.assertEqual(cipher.unseal(keys, stored), secret)
+
+    def test_token_is_of_fernet(self):
+        """Without this addon, ``cryptography`` alone opens what is stored."""
+        key = self.new_key()
+        stored = cipher.seal(cipher.read_keys(key), SECRET)
+        self.assertEqual(Fernet(key).decrypt(stored.split(":")[2]).decode(), SECRET)
+
+    def test_two_of_one_secret_differ(self):
+        keys = cipher.read_keys(self.new_key())
+        self.assertEqual(len({cipher.seal(keys, SECRET) for _number in range(100)}), 100)
+
+    def test_plain_without_keys(self):
+        self.assertEqual(cipher.read_keys(""), {})
+        self.assertEqual(cipher.seal({}, SECRET), SECRET)
+        for keys in ({}, cipher.read_keys(self.new_key())):
+            for plain in (SECRET, "foo", "", "FERNET:X", "fernet"):
+                self.assertFalse(cipher.is_sealed(plain))
+                self.assertIsNone(cipher.key_id_of(plain))
+                self.assertEqual(cipher.unseal(keys, plain), plain)
+
+    def test_nothing_is_sealed_twice(self):
+        keys = cipher.read_keys(self.new_key())
+        stored = cipher.seal(keys, SECRET)
+        for used in (keys, {}):
+            with self.assertRaises(ValueError):
+                cipher.seal(used, stored)
+
+    def test_rotation(self):
+        old, new = self.new_key(), self.new_key()
+        stored = cipher.seal(cipher.read_keys(old), SECRET)
+        both = cipher.read_keys(f"{new} {old}")
+        self.assertEqual(cipher.unseal(both, stored), SECRET)
+        self.assertFalse(stored.startswith(cipher.newest_mark(both)))
+        again = cipher.seal(both, cipher.unseal(both, stored))
+        self.assertEqual(cipher.unseal(cipher.read_keys(new), again), SECRET)
+        self.assertNotEqual(cipher.key_id_of(stored), cipher.key_id_of(again))
+
+    def test_other_key_opens_nothing(self):
+        stored = cipher.seal(cipher.read_keys(self.new_key()), SECRET)
+        for keys in ({}, cipher.read_keys(self.new_key())):
+            with self.assertRaises(cipher.CannotUnseal):
+                cipher.unseal(keys, stored)
+
+    def test_damaged_texts_open_nothing(self):
+        """Each character changed, each beginning, and what nobody sealed."""
+        keys = cipher.read_keys(self.new_key())
+        stored = cipher.seal(keys, SECRET)
+        mark = cipher.newest_mark(keys)
+        changed = [
+            stored[:place] + ("A" if stored[place] != "A" else "B") + stored[place + 1 :]
+            for place in range(len(cipher.MARKER), len(stored) - 1)
+            if stored[place] != "="
+        ]
+        cut = [stored[:length] for length in range(len(cipher.MARKER), len(stored) - 1)]
+        odd = [f"{mark}{text}" for text in ("", "é", "\x00", "💥", "=" * 9, "a:b")]
+        for text in (*changed, *cut, *odd, "fernet:", "fernet::", "fernet:é:é"):
+            with self.subTest(text=text), self.assertRaises(cipher.CannotUnseal):
+                cipher.unseal(keys, text)
+
+    def test_how_keys_are_written(self):
+        raw = base64.b64encode(bytes(range(190, 222))).decode()
+        safe = raw.translate(str.maketrans("+/", "-_"))
+        self.assertNotEqual(raw, safe)
+        self.assertEqual(list(cipher.read_keys(raw)), list(cipher.read_keys(safe)))
+        first, second = self.new_key(), self.new_key()
+        expected = [*cipher.read_keys(first), *cipher.read_keys(second)]
+        for mark in (",", " ", ", ", "\n", "\n    ", " ,\t", ",,"):
+            with self.subTest(mark=mark):
+                text = f" {first}{mark}{second}\n"
+                self.assertEqual(list(cipher.read_keys(text)), expected)
+        self.assertEqual(list(cipher.read_keys(f"{first},{second},{first}")), expected)
+
+    def test_malformed_keys(self):
+        key = self.new_key()
+        for number, text in (
+            (1, "x"),
+            (1, key[:-1]),
+            (1, f"{key}="),
+            (1, f"={key[:-1]}"),
+            (1, f"{key[:-2]}!="),
+            (1, f"é{key[1:]}"),
+            (1, f'"{key}"'),
+            (1, base64.b64encode(bytes(16)).decode()),
+            (2, f"{key},{key[:20]}"),
+            (3, f"{key} {self.new_key()} False"),
+        ):
+            with self.subTest(text=text), self.assertRaises(cipher.MalformedKey) as caught:
+                cipher.read_keys(text)
+            self.assertEqual(caught.exception.number, number)
+            self.assertNotIn(text, str(caught.exception))
+
+    def test_name_of_a_key_gives_nothing_away(self):
+        key = self.new_key()
+        [key_id] = cipher.read_keys(key)
+        self.assertRegex(key_id, r"^[0-9a-f]{12}$")
+        self.assertNotIn(key_id, base64.urlsafe_b64decode(key).hex())

@@ -1,1 +1,1 @@
-from . import browser, qr, tokens, totp
+from . import browser, cipher, qr, tokens, totp

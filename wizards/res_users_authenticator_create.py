@@ -4,11 +4,11 @@ from urllib.parse import urlsplit
 
 from odoo import api, fields, models
 from odoo.exceptions import UserError
-from odoo.tools import SQL, sql
+from odoo.tools import sql
 
 from odoo.addons.base.models.res_users import check_identity
 
-from ..models.res_users_mfa_guarded import write_secret
+from ..models.secret_store import read_secrets, write_secret
 from ..tools import qr, totp
 from .mfa_dialog import MfaDialog
 
@@ -44,12 +44,15 @@ class ResUsersAuthenticatorCreate(MfaDialog, models.TransientModel):
         return wizard
 
     def _get_secret(self):
-        """Return the secret of this enrolment in Base32, to its owner only."""
+        """Return the secret of this enrolment in Base32, to its owner only.
+
+        :raise UserError: when no key opens it
+        """
         self._mfa_check_owner()
-        self.env.cr.execute(
-            SQL("SELECT secret FROM %s WHERE id = %s", SQL.identifier(self._table), self.id)
-        )
-        return self.env.cr.fetchone()[0]
+        secret = read_secrets(self, "secret").get(self.id)
+        if not secret:
+            raise UserError(self.env._("This dialog has expired. Please open it again."))
+        return secret
 
     def _compute_secret_key(self):
         for wizard in self:
