@@ -7,6 +7,7 @@ OURS_TO_DELETE = (
     "auth_totp.login_timeout",
     "auth_totp.session_age",
     "auth_totp.session_extend",
+    "auth_totp.help_code_age",
 )
 """``auth_totp.trusted_device_age`` is core's."""
 

@@ -7,6 +7,7 @@ DURATION_FIELDS = {
     "mfa_trusted_device_age": "auth_totp.trusted_device_age",
     "mfa_login_timeout": "auth_totp.login_timeout",
     "mfa_session_age": "auth_totp.session_age",
+    "mfa_help_code_age": "auth_totp.help_code_age",
 }
 FLAG_FIELDS = {
     "mfa_secure_cookie": "auth_totp.secure_cookie",
@@ -15,7 +16,7 @@ FLAG_FIELDS = {
 
 
 class ResConfigSettings(models.TransientModel):
-    """The five settings, read and written here.
+    """The settings of this addon, read and written here.
 
     Core's ``config_parameter`` shows the text ``0`` of a Boolean as ticked, writes
     ``True``, and deletes the parameter when it is unticked.
@@ -39,6 +40,10 @@ class ResConfigSettings(models.TransientModel):
     mfa_session_age = fields.Integer(
         string="Session age",
         help="Days after which a person who logged in with a second factor logs in again.",
+    )
+    mfa_help_code_age = fields.Integer(
+        string="Help codes",
+        help="Minutes for which a help code that an administrator made is good.",
     )
     mfa_session_extend = fields.Boolean(
         string="Extend sessions in use",

@@ -11,12 +11,14 @@ DURATIONS = {
     "mfa_trusted_device_age": "auth_totp.trusted_device_age",
     "mfa_login_timeout": "auth_totp.login_timeout",
     "mfa_session_age": "auth_totp.session_age",
+    "mfa_help_code_age": "auth_totp.help_code_age",
 }
 SETTINGS = FLAGS | DURATIONS
 LABELS = {
     "mfa_trusted_device_age": "Trusted devices",
     "mfa_login_timeout": "Login time-out",
     "mfa_session_age": "Session age",
+    "mfa_help_code_age": "Help codes",
 }
 
 
@@ -36,7 +38,7 @@ class TestSettings(MfaCase):
         self.authenticate("mfa_admin", None)
 
     def parameters(self):
-        """Return the texts of the five parameters that there are."""
+        """Return the texts of the parameters that there are."""
         self.env.cr.execute(
             "SELECT key, value FROM ir_config_parameter WHERE key = ANY(%s)",
             [list(SETTINGS.values())],
@@ -44,7 +46,7 @@ class TestSettings(MfaCase):
         return dict(self.env.cr.fetchall())
 
     def put(self, **texts):
-        """Let the five parameters be exactly ``texts``, by the names of their settings."""
+        """Let the parameters be exactly ``texts``, by the names of their settings."""
         parameters = self.env["ir.config_parameter"]
         parameters.search([("key", "in", list(SETTINGS.values()))]).unlink()
         for name, text in texts.items():
