@@ -101,6 +101,7 @@ class TestSettings(MfaCase):
             "mfa_trusted_device_age": 30,
             "mfa_login_timeout": 15,
             "mfa_session_age": 30,
+            "mfa_help_code_age": 60,
         }
         self.assertEqual({name: values[name] for name in SETTINGS}, expected)
 
@@ -111,6 +112,7 @@ class TestSettings(MfaCase):
             "mfa_trusted_device_age": "7",
             "mfa_login_timeout": "5",
             "mfa_session_age": "2",
+            "mfa_help_code_age": "20",
         }
         self.put(**texts)
         _fields, values = self.open_screen()
@@ -149,7 +151,7 @@ class TestSettings(MfaCase):
             mfa_login_timeout=4,
         )
 
-    def test_unrelated_setting_leaves_all_five(self):
+    def test_unrelated_setting_leaves_all(self):
         """Whatever they hold: set, missing, or rubbish that an administrator typed."""
         for texts in (
             {},
@@ -175,7 +177,7 @@ class TestSettings(MfaCase):
                 self.assertNotIn("error", answer)
                 self.assertEqual(self.parameters(), before)
 
-    def test_changing_one_leaves_the_other_four(self):
+    def test_changing_one_leaves_the_others(self):
         texts = dict.fromkeys(FLAGS, "0") | dict.fromkeys(DURATIONS, "8")
         for name, key in SETTINGS.items():
             self.put(**texts)
