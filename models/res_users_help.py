@@ -72,3 +72,20 @@ class ResUsers(models.Model):
             "code": code,
             "valid_until": fields.Datetime.to_string(stored.expires_at),
         }
+
+    def _mfa_status(self):
+        """Return a row for each of these users, by login, as ``odoo mfa status`` shows it."""
+        locks = self.env["res.users.mfa.attempt"]._get_locks(self)
+        return [
+            {
+                "login": user.login,
+                "name": user.name if user.active else self.env._("%s (archived)", user.name),
+                "mfa": "on" if user.mfa_enabled else "off",
+                "apps": len(user.authenticator_ids),
+                "recovery_codes": user.recovery_codes_left,
+                "devices": len(user.trusted_device_ids),
+                "codes": locks.get(user.id, "-"),
+                "last_used": max(user.authenticator_ids.mapped("last_used"), default=False) or "-",
+            }
+            for user in self.sorted("login")
+        ]

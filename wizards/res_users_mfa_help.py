@@ -25,8 +25,8 @@ class ResUsersMfaHelp(MfaDialog, models.TransientModel):
         default="code",
         required=True,
     )
-    reason = fields.Char(help="Such as “lost her phone, called back on her office number”.")
-    remove_passkeys = fields.Boolean(default=True)
+    reason = fields.Char(help="Kept in the audit trail, beside your name.")
+    remove_passkeys = fields.Boolean(string="Remove passkeys", default=True)
     remove_api_keys = fields.Boolean(string="Remove API keys", default=True)
     has_passkeys = fields.Boolean(compute="_compute_has_passkeys")
 

@@ -1,9 +1,11 @@
 import { Component } from "@odoo/owl";
 import { CopyButton } from "@web/core/copy_button/copy_button";
 import { Dialog } from "@web/core/dialog/dialog";
-import { deserializeDateTime, formatDateTime } from "@web/core/l10n/dates";
+import { deserializeDateTime } from "@web/core/l10n/dates";
 import { _t } from "@web/core/l10n/translation";
 import { registry } from "@web/core/registry";
+
+const { DateTime } = luxon;
 
 /**
  * Help codes that an administrator has just made. The server keeps only their hashes:
@@ -20,7 +22,7 @@ export class HelpCodesDialog extends Component {
     }
 
     formatUntil(validUntil) {
-        return formatDateTime(deserializeDateTime(validUntil), { showSeconds: false });
+        return deserializeDateTime(validUntil).toLocaleString(DateTime.DATETIME_SHORT);
     }
 }
 
