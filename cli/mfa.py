@@ -102,11 +102,11 @@ class Mfa(Command):
         _print_table([{key: _printable(value) for key, value in row.items()} for row in rows])
 
     def _reset(self, options):
-        removed = ["apps, recovery codes and trusted devices"]
+        removed = ["authenticator apps", "recovery codes", "trusted devices"]
         removed += [] if options.keep_passkeys else ["passkeys"]
         removed += [] if options.keep_api_keys else ["API keys"]
         who = self._ask_about(
-            options, f"This removes the {', '.join(removed)} of %s, and ends the sessions."
+            options, f"This ends the sessions of %s, and removes: {', '.join(removed)}."
         )
 
         def reset(user):
