@@ -23,6 +23,7 @@
         "wizards/res_users_authenticator_create_views.xml",
         "wizards/res_users_authenticator_rename_views.xml",
         "wizards/res_users_mfa_enable_views.xml",
+        "wizards/res_users_mfa_help_views.xml",
     ],
     "assets": {
         "web.assets_backend": ["auth_totp_mfa/static/src/backend/**/*"],

@@ -10,6 +10,7 @@ from . import (
     res_users_authenticator,
     res_users_core_bridge,
     res_users_device,
+    res_users_help,
     res_users_help_code,
     res_users_identitycheck,
     res_users_mfa_attempt,

@@ -9,6 +9,7 @@ DURATION_FIELDS = {
     "mfa_login_timeout": "auth_totp.login_timeout",
     "mfa_session_age": "auth_totp.session_age",
     "mfa_event_retention": "auth_totp.event_retention",
+    "mfa_help_code_age": "auth_totp.help_code_age",
 }
 FLAG_FIELDS = {
     "mfa_secure_cookie": "auth_totp.secure_cookie",
@@ -41,6 +42,10 @@ class ResConfigSettings(models.TransientModel):
     mfa_session_age = fields.Integer(
         string="Session age",
         help="Days after which a person who logged in with a second factor logs in again.",
+    )
+    mfa_help_code_age = fields.Integer(
+        string="Help codes",
+        help="Minutes for which a help code that an administrator made is good.",
     )
     mfa_session_extend = fields.Boolean(
         string="Extend sessions in use",

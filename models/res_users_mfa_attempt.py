@@ -131,6 +131,17 @@ class ResUsersMfaAttempt(models.Model):
         return cr.fetchone()[0], 0
 
     @api.model
+    def _get_locks(self, users):
+        """Return ``closed`` or ``locked`` by user id, where codes of apps are refused now."""
+        rows = self.sudo().search([("user_id", "in", users.ids), ("counter", "=", "app")])
+        now = time.time()
+        return {
+            row.user_id: "closed" if row.failures >= CLOSED_AFTER else "locked"
+            for row in rows
+            if row.failures >= CLOSED_AFTER or row.last_try + wait_after(row.failures) > now
+        }
+
+    @api.model
     def _take_back(self, user, kind="app"):
         """Count the last try of ``user`` no longer: it was no wrong guess."""
         query = SQL(

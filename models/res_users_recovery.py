@@ -84,6 +84,13 @@ class ResUsers(models.Model):
         code = self.env["res.users.help.code"]._make(self)[0]
         self.env["res.users.mfa.attempt"]._clear(self, "help")
         self.env["res.users.mfa.event"]._record("help_made", self, note=reason)
+        self._mfa_notify(
+            lambda user: user.env._("Security Update: Help Code Made"),
+            lambda user: user.env._(
+                "An administrator has made a one-time help code for your account, to be told to "
+                "you by phone. It replaces the second step of one login"
+            ),
+        )
         return code
 
     def _mfa_reset(self, reason, passkeys=True, api_keys=True):
@@ -93,6 +100,8 @@ class ResUsers(models.Model):
 
         :param bool passkeys: remove passkeys too
         :param bool api_keys: remove API keys too
+        :return: a help code by user, for those of whom a policy asks a second factor: a
+            stolen password alone must not enrol
         """
         self = self.sudo()
         self.env["res.users.mfa.event"]._record("reset", self, note=reason)
@@ -113,6 +122,8 @@ class ResUsers(models.Model):
                 "authenticator apps, recovery codes and trusted devices are removed."
             ),
         )
+        helped = self.filtered(lambda user: user.active and user._mfa_is_required())
+        return {user: user._mfa_make_help_code(reason) for user in helped}
 
     # -- what the owner is told ----------------------------------------------------
 

@@ -11,12 +11,14 @@ DURATIONS = {
     "mfa_trusted_device_age": "auth_totp.trusted_device_age",
     "mfa_login_timeout": "auth_totp.login_timeout",
     "mfa_session_age": "auth_totp.session_age",
+    "mfa_help_code_age": "auth_totp.help_code_age",
 }
 SETTINGS = FLAGS | DURATIONS
 LABELS = {
     "mfa_trusted_device_age": "Trusted devices",
     "mfa_login_timeout": "Login time-out",
     "mfa_session_age": "Session age",
+    "mfa_help_code_age": "Help codes",
 }
 
 
@@ -36,7 +38,7 @@ class TestSettings(MfaCase):
         self.authenticate("mfa_admin", None)
 
     def parameters(self):
-        """Return the texts of the five parameters that there are."""
+        """Return the texts of the parameters that there are."""
         self.env.cr.execute(
             "SELECT key, value FROM ir_config_parameter WHERE key = ANY(%s)",
             [list(SETTINGS.values())],
@@ -44,7 +46,7 @@ class TestSettings(MfaCase):
         return dict(self.env.cr.fetchall())
 
     def put(self, **texts):
-        """Let the five parameters be exactly ``texts``, by the names of their settings."""
+        """Let the parameters be exactly ``texts``, by the names of their settings."""
         parameters = self.env["ir.config_parameter"]
         parameters.search([("key", "in", list(SETTINGS.values()))]).unlink()
         for name, text in texts.items():
@@ -99,6 +101,7 @@ class TestSettings(MfaCase):
             "mfa_trusted_device_age": 30,
             "mfa_login_timeout": 15,
             "mfa_session_age": 30,
+            "mfa_help_code_age": 60,
         }
         self.assertEqual({name: values[name] for name in SETTINGS}, expected)
 
@@ -109,6 +112,7 @@ class TestSettings(MfaCase):
             "mfa_trusted_device_age": "7",
             "mfa_login_timeout": "5",
             "mfa_session_age": "2",
+            "mfa_help_code_age": "20",
         }
         self.put(**texts)
         _fields, values = self.open_screen()
@@ -147,7 +151,7 @@ class TestSettings(MfaCase):
             mfa_login_timeout=4,
         )
 
-    def test_unrelated_setting_leaves_all_five(self):
+    def test_unrelated_setting_leaves_all(self):
         """Whatever they hold: set, missing, or rubbish that an administrator typed."""
         for texts in (
             {},
@@ -173,7 +177,7 @@ class TestSettings(MfaCase):
                 self.assertNotIn("error", answer)
                 self.assertEqual(self.parameters(), before)
 
-    def test_changing_one_leaves_the_other_four(self):
+    def test_changing_one_leaves_the_others(self):
         texts = dict.fromkeys(FLAGS, "0") | dict.fromkeys(DURATIONS, "8")
         for name, key in SETTINGS.items():
             self.put(**texts)

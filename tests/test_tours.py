@@ -89,13 +89,14 @@ class TestTours(TourCase):
         )
 
     def test_settings(self):
-        """The five settings, saved from their screen."""
+        """The settings, saved from their screen."""
         self.start_tour("/odoo/settings", "mfa_settings", login="admin", timeout=120)
         get_param = self.env["ir.config_parameter"].sudo().get_param
         saved = {
             "auth_totp.trusted_device_age": "7",
             "auth_totp.session_age": "14",
             "auth_totp.login_timeout": "5",
+            "auth_totp.help_code_age": "20",
             "auth_totp.secure_cookie": "0",
             "auth_totp.session_extend": "1",
         }

@@ -71,7 +71,9 @@ class MfaDialog:
         return super().write(vals)
 
     def _mfa_check_typed(self, value):
-        """:raise UserError: when ``value`` is nothing that a person types into one line"""
+        """:raise UserError: when ``value`` is neither a tick nor what a person types into a line"""
+        if isinstance(value, bool):
+            return
         if value and not (
             isinstance(value, str) and len(value) <= LONGEST_LINE and value.isprintable()
         ):

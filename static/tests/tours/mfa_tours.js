@@ -283,6 +283,7 @@ tours.add("mfa_settings", {
         setField("mfa_trusted_device_age", 7),
         setField("mfa_session_age", 14),
         setField("mfa_login_timeout", 5),
+        setField("mfa_help_code_age", 20),
         { trigger: "[name=mfa_secure_cookie] input:checked", run: "click" },
         { trigger: "[name=mfa_session_extend] input:not(:checked)", run: "click" },
         { trigger: "button.o_form_button_save", run: "click", expectUnloadPage: true },
