@@ -555,6 +555,18 @@ class TestEncryptedHooks(Keys, HookCase):
         post_init_hook(self.env)
         self.assertNotInDump(OTHER_SECRET)
 
+    def test_secret_is_in_no_log(self):
+        self.hold_in_core(self.bob, OTHER_SECRET)
+        for key in ("", OLD):
+            self.use(key)
+            with self.assertLogs(level="DEBUG") as log, logger_at_debug("odoo.sql_db"):
+                uninstall_hook(self.env)
+                self.env.cr.execute("DELETE FROM res_users_authenticator")
+                post_init_hook(self.env)
+            self.assertEqual(len(self.stored()), 1, "Ann's app has gone there and back")
+            text = "".join(log.output)
+            self.assertFalse(SECRET in text or OTHER_SECRET in text)
+
     def test_session_of_core_goes_on(self):
         self.use(OLD)
         self.hold_in_core(self.bob, OTHER_SECRET)
