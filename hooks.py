@@ -5,6 +5,7 @@ from odoo.tools import SQL
 
 from .models import secret_store
 from .models.ir_config_parameter import FLAGS
+from .tools import cipher
 
 OURS_TO_DELETE = (
     "auth_totp.secure_cookie",
@@ -30,28 +31,37 @@ def post_init_hook(env):
     keys = secret_store.get_keys(env)
     cr.execute(
         """
+        SELECT id, totp_secret FROM res_users
+         WHERE totp_secret IS NOT NULL AND totp_secret NOT IN ('', 'false')
+        """
+    )
+    rows = cr.fetchall()
+    query = SQL(
+        """
         INSERT INTO res_users_authenticator
                (name, user_id, secret_key, last_step,
                 create_uid, create_date, write_uid, write_date)
-        SELECT %(name)s, id, totp_secret, NULLIF(totp_last_counter, 0),
+        SELECT %s, id, app.secret, NULLIF(totp_last_counter, 0),
                id, now() AT TIME ZONE 'UTC', id, now() AT TIME ZONE 'UTC'
-          FROM res_users
-         WHERE totp_secret IS NOT NULL AND totp_secret NOT IN ('', 'false')
+          FROM unnest(%s::int[], %s::text[]) AS app (user_id, secret)
+          JOIN res_users ON id = app.user_id
         """,
-        {"name": "Authenticator app"},
+        "Authenticator app",
+        [user_id for user_id, _secret in rows],
+        [cipher.seal(keys, secret) for _user_id, secret in rows],
     )
+    secret_store.execute_unlogged(cr, query)
     cr.execute(
         """
-        UPDATE res_users SET mfa_since = now() AT TIME ZONE 'UTC'
-         WHERE id IN (SELECT user_id FROM res_users_authenticator)
+        UPDATE res_users
+           SET totp_secret = NULL, totp_last_counter = NULL,
+               mfa_since = CASE WHEN totp_secret NOT IN ('', 'false')
+                                THEN now() AT TIME ZONE 'UTC' ELSE mfa_since END
+         WHERE totp_secret IS NOT NULL OR totp_last_counter IS NOT NULL
         """
     )
-    cr.execute("UPDATE res_users SET totp_secret = NULL, totp_last_counter = NULL")
     cr.execute("DELETE FROM auth_totp_device")
     cr.execute("DELETE FROM auth_totp_wizard")
-    if keys:
-        for _batch in secret_store.reseal(lambda work: work(cr), keys):
-            pass
     env.invalidate_all()
     key = "auth_totp.secure_cookie"
     cr.execute(

@@ -153,7 +153,7 @@ def encrypt_all(env, progress=None):
     counts = count_by_key(env.cr)
     total = sum(counts.values()) - counts.get(next(iter(keys)), 0)
     encrypted = unreadable = 0
-    for sealed, failed in reseal(partial(in_own_transaction, env), keys):
+    for sealed, failed in _reseal(env, keys):
         encrypted += sealed
         unreadable += failed
         if progress:
@@ -161,17 +161,13 @@ def encrypt_all(env, progress=None):
     return encrypted, unreadable
 
 
-def reseal(run, keys):
-    """Bring every secret under the newest of ``keys``, and yield the outcome of each batch.
-
-    :param run: function of a function of a cursor, which it calls; each call is a batch
-    :return: pairs ``(sealed, unreadable)``
-    """
+def _reseal(env, keys):
+    """Bring every secret under the newest of ``keys``; yield of each batch (sealed, unreadable)."""
     for table, column in COLUMNS.items():
         last = 0
-        while batch := run(partial(_reseal_batch, keys, table, column, last)):
-            last, sealed, unreadable = batch
-            yield sealed, unreadable
+        while batch := in_own_transaction(env, partial(_reseal_batch, keys, table, column, last)):
+            last, *outcome = batch
+            yield outcome
 
 
 def _reseal_batch(keys, table, column, after, cr):

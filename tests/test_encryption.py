@@ -21,6 +21,8 @@ from .test_hooks import HookCase
 STORE_LOGGER = "odoo.addons.auth_totp_mfa.models.secret_store"
 APP = "res.users.authenticator"
 OLD, NEW, FOREIGN = (Fernet.generate_key().decode() for _number in range(3))
+LOST = ((), (NEW,), (NEW, FOREIGN), ("no key",))
+"""What may stand in ``odoo.conf`` where secrets are sealed under ``OLD``."""
 MALFORMED = ("no key", OLD[:-1], f"{OLD}x", OLD.replace("=", "!"), f"{OLD} {NEW[:-2]}")
 
 
@@ -286,12 +288,6 @@ class TestLostKey(Keys, EnrolmentCase):
         self.codes = self.ann._mfa_make_recovery_codes()
         self.sealed = self.stored()
 
-    def lost_keys(self):
-        for keys in ((), (NEW,), (NEW, FOREIGN), ("no key",)):
-            with self.subTest(keys=keys):
-                self.use(*keys)
-                yield
-
     def failures(self):
         self.env.cr.execute(
             "SELECT COALESCE(sum(failures), 0) FROM res_users_mfa_attempt WHERE user_id = %s",
@@ -300,7 +296,8 @@ class TestLostKey(Keys, EnrolmentCase):
         return self.env.cr.fetchone()[0]
 
     def test_login_says_so_and_counts_nothing(self):
-        for _keys in self.lost_keys():
+        for keys in LOST:
+            self.use(*keys)
             for _try in range(7):
                 self.new_browser()
                 with self.assertRemedyLogged():
@@ -324,7 +321,8 @@ class TestLostKey(Keys, EnrolmentCase):
         self.assertEqual(lines.mapped("note"), ["secrets cannot be decrypted"])
 
     def test_recovery_code_still_works(self):
-        for number, _keys in enumerate(self.lost_keys()):
+        for number, keys in enumerate(LOST):
+            self.use(*keys)
             self.new_browser()
             page = self.post_password(self.ann)
             self.post_code(page, self.codes[number])
@@ -380,7 +378,8 @@ class TestLostKey(Keys, EnrolmentCase):
     def test_totp_secret_does_not_read_as_empty(self):
         self.use(NEW)
         self.enrol(self.bob, OTHER_SECRET)
-        for _keys in self.lost_keys():
+        for keys in LOST:
+            self.use(*keys)
             self.env.invalidate_all()
             with self.assertRemedyLogged(), self.assertRaisesRegex(AccessError, OPTION):
                 self.ann.sudo().totp_secret  # noqa: B018
@@ -396,7 +395,8 @@ class TestLostKey(Keys, EnrolmentCase):
         self.env.registry.clear_cache()
         user = self.ann.with_user(self.ann)
         token = user._legacy_session_token_hash_compute("sid")
-        for _keys in self.lost_keys():
+        for keys in LOST:
+            self.use(*keys)
             with self.assertRemedyLogged():
                 other = user._legacy_session_token_hash_compute("sid")
             self.assertNotEqual(other, token)
@@ -554,6 +554,18 @@ class TestEncryptedHooks(Keys, HookCase):
         )
         post_init_hook(self.env)
         self.assertNotInDump(OTHER_SECRET)
+
+    def test_secret_is_in_no_log(self):
+        self.hold_in_core(self.bob, OTHER_SECRET)
+        for key in ("", OLD):
+            self.use(key)
+            with self.assertLogs(level="DEBUG") as log, logger_at_debug("odoo.sql_db"):
+                uninstall_hook(self.env)
+                self.env.cr.execute("DELETE FROM res_users_authenticator")
+                post_init_hook(self.env)
+            self.assertEqual(len(self.stored()), 2, "both have gone there and back")
+            text = "".join(log.output)
+            self.assertFalse(SECRET in text or OTHER_SECRET in text)
 
     def test_session_of_core_goes_on(self):
         self.use(OLD)
