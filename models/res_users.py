@@ -199,7 +199,7 @@ class ResUsers(models.Model):
             )
             raise
         except WrongCode:
-            events._record_apart("code_refused", self, note=kind)
+            events._record_apart("code_refused", self, note=f"wrong {kind} code")
             self._mfa_tell_locked(kind, failures)
             raise
         attempts._clear(self)

@@ -71,8 +71,8 @@ class ResUsersMfaEvent(models.Model):
     kind = fields.Selection(KINDS, string="Event", required=True, readonly=True)
     user_id = UserReference("res.users", string="User", readonly=True)
     login = fields.Char(string="Account", readonly=True, help="The user's login at that time.")
-    actor_id = UserReference("res.users", string="Done by", readonly=True)
-    actor_login = fields.Char(string="Done by (account)", readonly=True)
+    actor_id = UserReference("res.users", string="Done by (user)", readonly=True)
+    actor_login = fields.Char(string="Done by", readonly=True)
     address = fields.Char(string="IP address", readonly=True)
     browser = fields.Char(readonly=True)
     subject = fields.Char(
