@@ -391,7 +391,7 @@ class ResUsers(models.Model):
         :param content: likewise
         """
         for user in self.sudo().filtered("email"):
-            user = user.with_context(lang=user.lang, tz=user.tz)
+            user = user.with_context(lang=user.lang)
             user._notify_security_setting_update(
                 subject(user),
                 content(user),

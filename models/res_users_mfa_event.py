@@ -262,8 +262,8 @@ class ResUsersMfaEvent(models.Model):
         self.env.cr.execute(
             SQL(
                 """DELETE FROM %(table)s
-                    WHERE id IN (SELECT id FROM %(table)s WHERE date < %(limit)s
-                                  ORDER BY date LIMIT %(batch)s)""",
+                    WHERE id = ANY(ARRAY(SELECT id FROM %(table)s WHERE date < %(limit)s
+                                          ORDER BY date LIMIT %(batch)s))""",
                 table=SQL.identifier(self._table),
                 limit=fields.Datetime.now() - age,
                 batch=BATCH,

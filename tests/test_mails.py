@@ -110,9 +110,9 @@ class TestMails(TrailCase):
         self.assertIn("don't recognize it", text)
         self.assertNotIn(STEPS, text)
 
-    def test_language_and_time_zone_of_the_owner(self):
+    def test_language_of_the_owner(self):
         self.env["res.lang"]._activate_lang("fr_FR")
-        self.ann.write({"lang": "fr_FR", "tz": "Pacific/Kiritimati"})
+        self.ann.lang = "fr_FR"
         template = self.env.ref("auth_totp_mfa.account_security_alert")
         terms, _info = template.get_field_translations("arch_db")
         [term] = {row["source"] for row in terms if STEPS in row["source"]}
@@ -121,11 +121,8 @@ class TestMails(TrailCase):
         self.ann.with_user(self.system)._mfa_reset("Perdu")
         text = html2plaintext(self.new_mails().body_html)
         self.assertIn("Si ce n'était pas vous", text)
-        there = fields.Datetime.context_timestamp(
-            self.ann.with_context(tz="Pacific/Kiritimati"), fields.Datetime.now()
-        )
-        self.assertIn(format_date(there, "d MMMM y", locale="fr_FR"), text)
-        self.assertIn("+1400", text)
+        today = format_date(fields.Datetime.now(), "d MMMM y", locale="fr_FR")
+        self.assertIn(today, " ".join(text.split()))
 
     def test_nobody_without_an_address_gets_one(self):
         self.ann.email = False
