@@ -13,6 +13,7 @@ from support import (
     switch_off_cooldown,
 )
 
+FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 FLOOD = 200
 BOUND = 12  # lines that a flood of one kind may add
 
@@ -23,7 +24,8 @@ def setUpModule():
 
 def lines_of(person, kind):
     return query(
-        "SELECT note, address FROM res_users_mfa_event WHERE user_id = %s AND kind = %s ORDER BY id",
+        "SELECT note, address FROM res_users_mfa_event"
+        " WHERE user_id = %s AND kind = %s ORDER BY id",
         person.uid,
         kind,
     )
@@ -65,17 +67,15 @@ class Trail(unittest.TestCase):
 
     def test_copied_cookie_at_once(self):
         """A few requests in one moment may each add the line; a flood may not."""
-        cookies = Browser(A).log_in_and_trust(self.person).http.cookies
-        pages = []
+        trusted = Browser(A).log_in_and_trust(self.person)
+        browsers = []
         for server in SERVERS:
-            page = Browser(server, cookies)
-            page.http.cookies.pop("session_id", None)
-            page.http.headers["User-Agent"] = page.http.headers["User-Agent"].replace("Linux", "")
-            pages.append(page.half_open(self.person))
-        agent = pages[0].http.headers["User-Agent"]
-        browsers = [page.twin() for page in pages for _number in range(FLOOD // 2)]
+            thief = trusted.trusted_only(server)
+            thief.http.headers["User-Agent"] = FIREFOX
+            thief.half_open(self.person)
+            browsers += [thief.twin() for _number in range(FLOOD // 2)]
         for browser in browsers:
-            browser.http.headers["User-Agent"] = agent
+            browser.http.headers["User-Agent"] = FIREFOX
         in_parallel(lambda browser: browser.get("/web/login/totp"), browsers, 16)
         self.assertTrue(0 < len(lines_of(self.person, "device_refused")) <= BOUND)
 
