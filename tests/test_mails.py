@@ -82,6 +82,12 @@ class TestMails(TrailCase):
         text = html2plaintext(self.new_mails().body_html)
         self.assertIn("IP Address: 127.0.0.1", " ".join(text.split()))
 
+    def test_no_address_is_made_up(self):
+        """As for a mail that a command or a job sends."""
+        self.ann._mfa_disable()
+        text = html2plaintext(self.new_mails().body_html)
+        self.assertIn("IP Address: unknown", " ".join(text.split()))
+
     def test_sentences_end(self):
         for _subject, _word, send in self.cases():
             self.forget_mails()
