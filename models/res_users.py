@@ -210,7 +210,7 @@ class ResUsers(models.Model):
             )
             raise
         except WrongCode:
-            events._record_apart("code_refused", self, note=kind)
+            events._record_apart("code_refused", self, note=f"wrong {kind} code")
             self._mfa_tell_locked(kind, failures)
             raise
         attempts._clear(self)
@@ -402,7 +402,7 @@ class ResUsers(models.Model):
         :param content: likewise
         """
         for user in self.sudo().filtered("email"):
-            user = user.with_context(lang=user.lang, tz=user.tz)
+            user = user.with_context(lang=user.lang)
             user._notify_security_setting_update(
                 subject(user),
                 content(user),
@@ -413,10 +413,14 @@ class ResUsers(models.Model):
     def _notify_security_setting_update_prepare_values(
         self, content, *, suggest_mfa_steps=False, **kwargs
     ):
-        """:param bool suggest_mfa_steps: our advice, in the place of core's link"""
+        """Core's template shows an address of its own making where none is known.
+
+        :param bool suggest_mfa_steps: our advice, in the place of core's link
+        """
         values = super()._notify_security_setting_update_prepare_values(content, **kwargs)
         can_reset = values["suggest_password_reset"]
         return values | {
+            "ip_address": values["ip_address"] or self.env._("unknown"),
             "suggest_password_reset": can_reset and not suggest_mfa_steps,
             "suggest_mfa_steps": suggest_mfa_steps,
             "mfa_can_reset": can_reset,

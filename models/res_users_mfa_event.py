@@ -71,8 +71,8 @@ class ResUsersMfaEvent(models.Model):
     kind = fields.Selection(KINDS, string="Event", required=True, readonly=True)
     user_id = UserReference("res.users", string="User", readonly=True)
     login = fields.Char(string="Account", readonly=True, help="The user's login at that time.")
-    actor_id = UserReference("res.users", string="Done by", readonly=True)
-    actor_login = fields.Char(string="Done by (account)", readonly=True)
+    actor_id = UserReference("res.users", string="Done by (user)", readonly=True)
+    actor_login = fields.Char(string="Done by", readonly=True)
     address = fields.Char(string="IP address", readonly=True)
     browser = fields.Char(readonly=True)
     subject = fields.Char(
@@ -262,8 +262,8 @@ class ResUsersMfaEvent(models.Model):
         self.env.cr.execute(
             SQL(
                 """DELETE FROM %(table)s
-                    WHERE id IN (SELECT id FROM %(table)s WHERE date < %(limit)s
-                                  ORDER BY date LIMIT %(batch)s)""",
+                    WHERE id = ANY(ARRAY(SELECT id FROM %(table)s WHERE date < %(limit)s
+                                          ORDER BY date LIMIT %(batch)s))""",
                 table=SQL.identifier(self._table),
                 limit=fields.Datetime.now() - age,
                 batch=BATCH,

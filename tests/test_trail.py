@@ -105,7 +105,7 @@ class TestTrail(TrailCase):
     def test_codes_at_login(self):
         page = self.post_password(self.ann)
         self.post_code(page, code_of(SECRET, 7))
-        self.assertLine("code_refused", self.ann, note="app")
+        self.assertLine("code_refused", self.ann, note="wrong app code")
         self.post_code(page, code_of(SECRET))
         self.assertLoggedIn(self.ann)
         self.assertLine("code_accepted", self.ann, subject="Phone")
