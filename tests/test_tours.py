@@ -58,15 +58,28 @@ class TestTours(TourCase):
         self.assertTrue(self.carl.mfa_enabled)
         self.assertEqual(self.carl.authenticator_ids.name, "My phone")
 
-    def test_administrator_disables(self):
-        new_test_user(
+    def make_administrator(self):
+        admin = new_test_user(
             self.env,
             "mfa_admin",
             groups="base.group_system",
             password="mfa_admin_password",
             email="admin@example.com",
         )
-        self.enrol(self.env["res.users"].search([("login", "=", "mfa_admin")]))
+        self.enrol(admin)
+
+    def test_administrator_helps(self):
+        """A help code from the list of users, then a reset from the form."""
+        self.make_administrator()
+        self.run_tour("/odoo", "mfa_administrator_helps", "mfa_admin")
+        self.assertFalse(self.ann.mfa_enabled or self.ann.authenticator_ids)
+        trail = self.env["res.users.mfa.event"].search([("user_id", "=", self.ann.id)])
+        notes = {line.kind: (line.actor_id.login, line.note) for line in trail}
+        self.assertEqual(notes["help_made"], ("mfa_admin", "Lost her phone"))
+        self.assertEqual(notes["reset"], ("mfa_admin", "Lost her phone for good"))
+
+    def test_administrator_disables(self):
+        self.make_administrator()
         self.run_tour("/odoo", "mfa_administrator_disables", "mfa_admin")
         self.assertFalse(self.ann.mfa_enabled)
         self.assertTrue(self.ann.authenticator_ids)

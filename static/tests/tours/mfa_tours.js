@@ -199,20 +199,20 @@ tours.add("mfa_disable_and_enable", {
     ],
 });
 
+const chooseAction = (login, label) => [
+    {
+        trigger: `tr:has(td.o_data_cell:contains(${login})) .o_list_record_selector input[type=checkbox]`,
+        run: "click",
+    },
+    { trigger: 'button.dropdown-toggle:contains("Action")', run: "click" },
+    { trigger: `span.dropdown-item:contains(${label})`, run: "click" },
+];
+
 tours.add("mfa_administrator_disables", {
     steps: () => [
         insideOdoo,
         ...goTo("/odoo/users"),
-        {
-            trigger:
-                "tr:has(td.o_data_cell:contains(mfa_ann)) .o_list_record_selector input[type=checkbox]",
-            run: "click",
-        },
-        { trigger: 'button.dropdown-toggle:contains("Action")', run: "click" },
-        {
-            trigger: "span.dropdown-item:contains(Disable two-factor authentication)",
-            run: "click",
-        },
+        ...chooseAction("mfa_ann", "Disable two-factor authentication"),
         { trigger: ".modal [name=password] input", run: "edit mfa_admin_password" },
         {
             trigger: ".modal [name=mfa_code] input",
@@ -228,6 +228,49 @@ tours.add("mfa_administrator_disables", {
         { trigger: "td.o_data_cell:contains(mfa_ann)", run: "click" },
         { trigger: "a.nav-link:contains(Security)", run: "click" },
         { trigger: "[name=auth_2fa]:contains(Disabled):has(.o_kanban_record:contains(Phone))" },
+    ],
+});
+
+tours.add("mfa_administrator_helps", {
+    steps: () => [
+        insideOdoo,
+        ...goTo("/odoo/users"),
+        ...chooseAction("mfa_ann", "Help with two-factor authentication"),
+        ...confirmPasswordAndCode("mfa_admin_password"),
+        { trigger: ".modal [name=people]:contains((mfa_ann))" },
+        { trigger: ".modal footer button[name=action_help]:visible", run: "click" },
+        {
+            content: "without a reason nothing happens",
+            trigger: ".modal:contains(Enter the reason) button:contains(Close)",
+            run: "click",
+        },
+        { trigger: ".modal [name=reason] input", run: "edit Lost her phone" },
+        {
+            trigger: ".modal footer button[name=action_help]:contains(Make the help code)",
+            run: "click",
+        },
+        {
+            content: "the code is shown, in the place of the dialog",
+            trigger: ".o_mfa_help_codes .font-monospace",
+            run() {
+                if (!/^[0-9a-z]{4}(-[0-9a-z]{4}){2}$/.test(this.anchor.textContent)) {
+                    throw new Error("This is no help code.");
+                }
+            },
+        },
+        { trigger: ".o_mfa_help_codes:contains((mfa_ann)):contains(Shown only once)" },
+        { trigger: ".modal footer button:contains(Close)", run: "click" },
+        { trigger: "body:not(:has(.modal))" },
+        { trigger: "td.o_data_cell:contains(mfa_ann)", run: "click" },
+        { trigger: "a.nav-link:contains(Security)", run: "click" },
+        { trigger: "[name=auth_2fa]:contains(Enabled)" },
+        { trigger: "button[name=action_mfa_help]", run: "click" },
+        { trigger: ".modal .o_radio_item:contains(Reset) input", run: "click" },
+        { trigger: ".modal [name=remove_api_keys] input:checked" },
+        { trigger: ".modal [name=reason] input", run: "edit Lost her phone for good" },
+        { trigger: ".modal footer button:contains(Reset)", run: "click" },
+        { trigger: ".o_notification:contains(Two-factor authentication was reset)" },
+        { trigger: "body:not(:has(.modal)) [name=auth_2fa]:contains(Disabled)" },
     ],
 });
 
