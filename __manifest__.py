@@ -23,8 +23,14 @@
         "wizards/res_users_mfa_enable_views.xml",
     ],
     "assets": {
-        "web.assets_backend": ["auth_totp_mfa/static/src/backend/**/*"],
-        "web.assets_frontend": ["auth_totp_mfa/static/src/frontend/**/*"],
+        "web.assets_backend": [
+            "auth_totp_mfa/static/src/recovery_sheet/**/*",
+            "auth_totp_mfa/static/src/backend/**/*",
+        ],
+        "web.assets_frontend": [
+            "auth_totp_mfa/static/src/recovery_sheet/**/*",
+            "auth_totp_mfa/static/src/frontend/**/*",
+        ],
         "web.assets_tests": ["auth_totp_mfa/static/tests/tours/**/*"],
     },
     "post_init_hook": "post_init_hook",

@@ -99,5 +99,6 @@ class ResUsersAuthenticatorCreate(MfaDialog, models.TransientModel):
             )
         user._mfa_enrol(name, secret, step)
         return self._mfa_done(
-            self.env._("“%(name)s” is ready. You will be asked for its code at login.", name=name)
+            self.env._("“%(name)s” is ready. You will be asked for its code at login.", name=name),
+            then=None if user.recovery_codes_left else user._mfa_action_recovery_codes(),
         )
