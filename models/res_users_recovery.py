@@ -86,6 +86,12 @@ class ResUsers(models.Model):
             "params": sheet | {"next": self._mfa_action_security()},
         }
 
+    def _mfa_first_recovery_sheet(self):
+        """Return the sheet of this user's first recovery codes, or ``None`` where there are some."""
+        if self.recovery_codes_left:
+            return None
+        return self._mfa_recovery_sheet(self._mfa_make_recovery_codes())
+
     @check_identity
     def action_mfa_recovery_codes(self):
         """:raise UserError: while MFA is off, since no recovery code opens anything then"""

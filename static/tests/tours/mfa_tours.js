@@ -66,13 +66,17 @@ const keepRecoveryCodes = () => [
     },
     {
         content: "Escape leads to the box, and closes nothing",
-        trigger: ".modal .o_mfa_codes",
-        run: () =>
-            document.activeElement.dispatchEvent(
-                new KeyboardEvent("keydown", { key: "Escape", bubbles: true })
-            ),
+        trigger: ".modal button:contains(Copy)",
+        run: "press Escape",
     },
-    { trigger: ".modal #mfa_codes_kept:focus" },
+    {
+        trigger: ".modal #mfa_codes_kept",
+        run() {
+            if (document.activeElement !== this.anchor) {
+                throw new Error("The box is not focused.");
+            }
+        },
+    },
     { trigger: ".modal footer button[disabled]:contains(Done)" },
     { trigger: ".modal #mfa_codes_kept", run: "click" },
     { trigger: ".modal footer button:enabled:contains(Done)", run: "click" },
