@@ -28,9 +28,9 @@ class RecoveryPages(Home):
         if answer == "lost":
             return self._mfa_go_to("setup", redirect)
         del request.session["mfa_recovered"]
-        return (
-            self._mfa_go_to("codes", redirect) if answer == "codes" else self._mfa_go_on(redirect)
-        )
+        if answer == "codes":
+            return self._mfa_go_to("codes", redirect)
+        return self._mfa_go_on(redirect)
 
     @http.route("/web/login/totp/setup", **PAGE)
     def mfa_setup(self, redirect=None, **form):
@@ -64,10 +64,9 @@ class RecoveryPages(Home):
         screen._mfa_forget()
         for key in ("mfa_setup", "mfa_recovered"):
             request.session.pop(key, None)
-        sheet = request.env.user._mfa_first_recovery_sheet()
-        return (
-            self._mfa_page("sheet", redirect, sheet=sheet) if sheet else self._mfa_go_on(redirect)
-        )
+        if sheet := request.env.user._mfa_first_recovery_sheet():
+            return self._mfa_page("sheet", redirect, sheet=sheet)
+        return self._mfa_go_on(redirect)
 
     def _mfa_setup_page(self, screen, redirect, error=None, name=None, lost_ids=None):
         apps = request.env.user.sudo().authenticator_ids

@@ -87,7 +87,7 @@ class ResUsers(models.Model):
         }
 
     def _mfa_first_recovery_sheet(self):
-        """Return the sheet of this user's first recovery codes, or ``None`` where there are some."""
+        """Return the sheet of the first recovery codes, or ``None`` where there are some."""
         if self.recovery_codes_left:
             return None
         return self._mfa_recovery_sheet(self._mfa_make_recovery_codes())
