@@ -19,6 +19,7 @@
         "views/res_users_views.xml",
         "views/res_config_settings_views.xml",
         "views/login_templates.xml",
+        "views/recovery_templates.xml",
         "views/portal_templates.xml",
         "wizards/res_users_authenticator_create_views.xml",
         "wizards/res_users_authenticator_rename_views.xml",
@@ -26,8 +27,14 @@
         "wizards/res_users_mfa_help_views.xml",
     ],
     "assets": {
-        "web.assets_backend": ["auth_totp_mfa/static/src/backend/**/*"],
-        "web.assets_frontend": ["auth_totp_mfa/static/src/frontend/**/*"],
+        "web.assets_backend": [
+            "auth_totp_mfa/static/src/recovery_sheet/**/*",
+            "auth_totp_mfa/static/src/backend/**/*",
+        ],
+        "web.assets_frontend": [
+            "auth_totp_mfa/static/src/recovery_sheet/**/*",
+            "auth_totp_mfa/static/src/frontend/**/*",
+        ],
         "web.assets_tests": ["auth_totp_mfa/static/tests/tours/**/*"],
     },
     "post_init_hook": "post_init_hook",

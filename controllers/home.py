@@ -1,3 +1,5 @@
+from urllib.parse import urlencode
+
 from werkzeug.datastructures import ImmutableMultiDict
 
 from odoo import http
@@ -61,24 +63,48 @@ class Home(AuthTotpMailHome):
             return self._mfa_finish(redirect)
         remember = kwargs.pop("remember", None) and self._mfa_browser_keeps_cookie()
         proves_factor = user._mfa_type() == "totp"
+        recovery = bool(kwargs.get("recovery"))
         typed = kwargs.get("totp_token")
+        digits = totp.normalise_code(typed)
         error = None
         if tokens.normalise_one_time_code(typed):
             error, response = self._mfa_take_one_time_code(user, kwargs.pop("totp_token"), redirect)
             if response:
                 return response
+        elif recovery and typed is not None and not digits:
+            del kwargs["totp_token"]
+            error = request.env._(
+                "This is no such code. A recovery code has 16 letters and digits, a help code 12."
+            )
         elif typed is not None:
-            kwargs["totp_token"] = totp.normalise_code(typed) or "no code"
+            kwargs["totp_token"] = digits or "no code"
         self._mfa_hide_core_cookie()
-        response = super().web_totp(redirect=redirect, **kwargs)
+        if recovery:
+            # Past ``auth_totp_mail``, which mails a code each time that the form is shown.
+            response = super(AuthTotpMailHome, self).web_totp(redirect=redirect, **kwargs)
+        else:
+            response = super().web_totp(redirect=redirect, **kwargs)
         if not session.uid:
-            response.qcontext["mfa_can_remember"] = self._mfa_browser_keeps_cookie()
-            response.qcontext["mfa_recovery"] = bool(kwargs.get("recovery"))
-            response.qcontext["error"] = response.qcontext.get("error") or error
-            return response
+            return self._mfa_fill_form(response, redirect, recovery, error)
         request.env.user._mfa_start_session(proven=proves_factor)
         if remember:
             self._mfa_remember(response)
+        return response
+
+    def _mfa_fill_form(self, response, redirect, recovery, error):
+        """Give core's form of the second step what this addon's template needs.
+
+        :param bool recovery: it asks for a recovery or help code
+        """
+        other_form = {} if recovery else {"recovery": "1"}
+        if redirect:
+            other_form["redirect"] = redirect
+        response.qcontext.update(
+            mfa_can_remember=self._mfa_browser_keeps_cookie(),
+            mfa_recovery=recovery,
+            mfa_other_form=f"/web/login/totp?{urlencode(other_form)}",
+            error=response.qcontext.get("error") or error,
+        )
         return response
 
     def _mfa_take_one_time_code(self, user, code, redirect):

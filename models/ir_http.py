@@ -63,4 +63,6 @@ class IrHttp(models.AbstractModel):
         info = super().session_info()
         if end := self._mfa_session_end():
             info["mfa_session_end"] = end
+        if "mfa_codes_left" in request.session:
+            info["mfa_codes_left"] = request.session["mfa_codes_left"]
         return info

@@ -171,6 +171,7 @@ class ResUsers(models.Model):
         request.session.pop("mfa_pending", None)
         if proven:
             self._mfa_set_proof()
+            self._mfa_note_few_codes()
 
     # -- codes ---------------------------------------------------------------------
 

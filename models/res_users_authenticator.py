@@ -116,8 +116,8 @@ class ResUsersAuthenticator(models.Model):
 
     @api.model
     def _check_room_for(self, user):
-        """:raise UserError: when ``user`` has as many apps as one may have"""
-        if len(user.sudo().authenticator_ids) >= MAX_PER_USER:
+        """:raise UserError: when ``user`` has as many other apps as one may have"""
+        if len(user.sudo().authenticator_ids - self) >= MAX_PER_USER:
             raise UserError(
                 self.env._(
                     "You have %(count)d apps, which is the most. Remove one that you do not use.",
@@ -237,14 +237,18 @@ class ResUsersAuthenticator(models.Model):
                         "authentication."
                     )
                 )
-            names = ", ".join(apps.mapped("name"))
-            apps._mfa_open_door().unlink()
-            user._mfa_factor_changed()
-            user._mfa_notify(
-                lambda user: user.env._("Security Update: Authenticator App Removed"),
-                lambda user, names=names: user.env._(
-                    "An authenticator app was removed from your account: %(names)s.", names=names
-                ),
-            )
-            self.env["res.users.mfa.event"]._record("removed", user, names)
+            apps._remove(user)
         return self.env.user._mfa_action_after(owners)
+
+    def _remove(self, user):
+        """Remove these apps of ``user``; the caller has checked that it may."""
+        names = ", ".join(self.mapped("name"))
+        self._mfa_open_door().unlink()
+        user._mfa_factor_changed()
+        user._mfa_notify(
+            lambda user: user.env._("Security Update: Authenticator App Removed"),
+            lambda user: user.env._(
+                "An authenticator app was removed from your account: %(names)s.", names=names
+            ),
+        )
+        self.env["res.users.mfa.event"]._record("removed", user, names)

@@ -19,6 +19,17 @@ from ..tools import totp
 from .res_users_mfa_guarded import is_superuser_client
 from .secret_store import OPTION
 
+OF_ONE_LOGIN = (
+    "mfa_pending",
+    "mfa_since",
+    "mfa_proof",
+    "mfa_become",
+    "mfa_recovered",
+    "mfa_codes_left",
+    "mfa_setup",
+)
+"""Session keys that a new login starts without."""
+
 
 class ResUsers(models.Model):
     _inherit = "res.users"
@@ -122,7 +133,7 @@ class ResUsers(models.Model):
         auth_info = super().authenticate(credential, user_agent_env)
         if request and (user_agent_env or {}).get("interactive"):
             session = request.session
-            for key in ("mfa_pending", "mfa_since", "mfa_proof", "mfa_become"):
+            for key in OF_ONE_LOGIN:
                 session.pop(key, None)
             if {session.uid, session.get("pre_uid")} - {None, auth_info["uid"]}:
                 # Core caches a session's token by the session alone, whoever it was of.

@@ -1,7 +1,13 @@
 """The ways back in: recovery codes, and an administrator's help."""
 
+from urllib.parse import quote
+
 from odoo import SUPERUSER_ID, api, fields, models
+from odoo.exceptions import UserError
+from odoo.http import request
 from odoo.tools import format_datetime
+
+from odoo.addons.base.models.res_users import check_identity
 
 from .own_transaction import in_own_transaction
 from .res_users_mfa_attempt import CLOSED_AFTER, FREE_FAILURES
@@ -29,6 +35,8 @@ class ResUsers(models.Model):
     def _mfa_make_recovery_codes(self):
         """Void the recovery codes of this user and return new ones, to be shown once."""
         self.ensure_one()
+        if request and request.session.uid == self.id:
+            request.session.pop("mfa_codes_left", None)
         had = self.recovery_codes_left
         codes = self.env["res.users.recovery.code"]._make(self, NUMBER)
         self.invalidate_recordset(["recovery_codes_left", "recovery_codes_few"], flush=False)
@@ -43,9 +51,10 @@ class ResUsers(models.Model):
         return codes
 
     def _mfa_recovery_sheet(self, codes):
-        """Return what the screen shows of recovery codes: ``codes``, ``text``, ``filename``.
+        """Return what a screen shows of recovery codes.
 
-        The text is the file that a person keeps: site, account, date and codes.
+        ``text`` is the file that a person keeps: site, account, date and codes. ``href``
+        is the same as a link, which saves it without JavaScript and without the server.
         """
         site = self.get_base_url()
         lines = [
@@ -60,11 +69,49 @@ class ResUsers(models.Model):
                 "Keep them where nobody else finds them, apart from your password."
             ),
         ]
+        text = "\r\n".join(lines) + "\r\n"
         return {
             "codes": codes,
-            "text": "\r\n".join(lines) + "\r\n",
+            "text": text,
+            "href": f"data:text/plain;charset=utf-8,{quote(text)}",
             "filename": f"{self.env._('recovery-codes')}-{self.login}.txt".replace("/", "-"),
         }
+
+    def _mfa_action_recovery_codes(self):
+        """Make new recovery codes, and return the action that shows them once."""
+        sheet = self._mfa_recovery_sheet(self._mfa_make_recovery_codes())
+        return {
+            "type": "ir.actions.client",
+            "tag": "mfa_recovery_codes",
+            "params": sheet | {"next": self._mfa_action_security()},
+        }
+
+    def _mfa_first_recovery_sheet(self):
+        """Return the sheet of the first recovery codes, or ``None`` where there are some."""
+        if self.recovery_codes_left:
+            return None
+        return self._mfa_recovery_sheet(self._mfa_make_recovery_codes())
+
+    @check_identity
+    def action_mfa_recovery_codes(self):
+        """:raise UserError: while MFA is off, since no recovery code opens anything then"""
+        self.ensure_one()
+        self._mfa_check_self()
+        if not self.mfa_enabled:
+            raise UserError(
+                self.env._(
+                    "Enable two-factor authentication first: recovery codes take the place of "
+                    "its codes."
+                )
+            )
+        return self._mfa_action_recovery_codes()
+
+    @api.model
+    def _mfa_note_few_codes(self):
+        """Have the session say how many recovery codes its user has left, if few."""
+        user = self.env.user
+        if user.recovery_codes_few:
+            request.session["mfa_codes_left"] = user.recovery_codes_left
 
     def _mfa_is_required(self):
         """Tell whether a policy asks this user for a second factor."""

@@ -58,6 +58,20 @@ class TestTours(TourCase):
         self.assertTrue(self.carl.mfa_enabled)
         self.assertEqual(self.carl.authenticator_ids.name, "My phone")
 
+    def test_new_recovery_codes(self):
+        """Preferences say that few are left, and make new ones."""
+        self.ann._mfa_make_recovery_codes()
+        codes = self.env["res.users.recovery.code"].search([("user_id", "=", self.ann.id)])
+        codes[3:]._mfa_open_door().unlink()
+        self.run_tour("/odoo", "mfa_new_recovery_codes", "mfa_ann")
+        self.assertEqual(self.ann.recovery_codes_left, 10)
+        self.assertFalse(codes.exists())
+
+    def test_recovery_notice(self):
+        """Who logs in without recovery codes is offered them."""
+        self.run_tour("/web/login", "mfa_recovery_notice", None)
+        self.assertEqual(self.ann.recovery_codes_left, 10)
+
     def make_administrator(self):
         admin = new_test_user(
             self.env,

@@ -45,16 +45,22 @@ class MfaDialog:
         if self.sudo().create_uid != self.env.user:
             raise AccessError(self.env._("This dialog belongs to somebody else."))
 
-    def _mfa_done(self, message):
-        """Delete the dialog and return the action that says ``message``."""
+    def _mfa_forget(self):
         open_door(self).unlink()
+
+    def _mfa_done(self, message, then=None):
+        """Delete the dialog and return the action that says ``message``.
+
+        :param dict then: the action that follows, instead of one's own settings
+        """
+        self._mfa_forget()
         return {
             "type": "ir.actions.client",
             "tag": "display_notification",
             "params": {
                 "type": "success",
                 "message": message,
-                "next": self.env.user._mfa_action_security(),
+                "next": then or self.env.user._mfa_action_security(),
             },
         }
 

@@ -81,18 +81,30 @@ class ResUsersAuthenticatorCreate(MfaDialog, models.TransientModel):
         host = urlsplit(self.get_base_url()).hostname
         return f"{self.env.company.name} ({host})" if host else self.env.company.name
 
-    @check_identity
-    def action_create(self):
-        """Enrol the app if the code proves that it knows the key.
+    @api.model
+    def _resume(self, screen_id):
+        """Return the current user's enrolment ``screen_id``, or a new one where it is gone."""
+        screen = self.browse(screen_id or ()).exists()
+        own = screen and screen.sudo().create_uid == self.env.user
+        return screen if own else self._start()
 
+    def _enrol(self, name, code, lost_ids=()):
+        """Enrol the app if ``code`` proves that it knows the key; return the app.
+
+        All is checked before anything is changed.
+
+        :param lost_ids: apps of the same user that the new one takes the place of
         :raise UserError: when the code is wrong; the same key stays
         :raise ValidationError: when the name is taken or empty
         """
         self._mfa_check_owner()
         user = self.env.user
-        name = self.env["res.users.authenticator"]._check_new_name(user, self.name)
+        lost = user.sudo().authenticator_ids.filtered(lambda app: app.id in lost_ids)
+        lost = lost.with_env(self.env)
+        name = lost._check_new_name(user, name)
+        lost._check_room_for(user)
         secret = self._get_secret()
-        step = totp.matching_step(secret, self.confirmation_code or "", time.time())
+        step = totp.matching_step(secret, code or "", time.time())
         if step is None:
             raise UserError(
                 self.env._(
@@ -100,7 +112,18 @@ class ResUsersAuthenticatorCreate(MfaDialog, models.TransientModel):
                     "check that the clock of your phone is set automatically."
                 )
             )
-        user._mfa_enrol(name, secret, step)
+        if lost:
+            lost._remove(user)
+        return user._mfa_enrol(name, secret, step)
+
+    @check_identity
+    def action_create(self):
+        """Enrol the app, and show the first recovery codes. Errors as :meth:`_enrol`."""
+        user = self.env.user
+        app = self._enrol(self.name, self.confirmation_code)
         return self._mfa_done(
-            self.env._("“%(name)s” is ready. You will be asked for its code at login.", name=name)
+            self.env._(
+                "“%(name)s” is ready. You will be asked for its code at login.", name=app.name
+            ),
+            then=None if user.recovery_codes_left else user._mfa_action_recovery_codes(),
         )

@@ -48,6 +48,33 @@ const confirmPasswordAndCode = (password) => [
     { trigger: ".modal button:contains(Confirm Password)", run: "click" },
 ];
 
+const keepRecoveryCodes = () => [
+    {
+        content: "ten codes are shown",
+        trigger: ".modal .o_mfa_codes:has(li:nth-child(10)):not(:has(li:nth-child(11)))",
+        run() {
+            const [code] = this.anchor.querySelector("li").textContent.match(/^\w{4}(-\w{4}){3}$/);
+            const file = document.querySelector(".modal a[download$='.txt']");
+            if (!decodeURIComponent(file.href).includes(code)) {
+                throw new Error("The code is not in the file.");
+            }
+            const stored = JSON.stringify({ ...browser.localStorage, ...browser.sessionStorage });
+            if (stored.includes(code) || browser.location.href.includes(code)) {
+                throw new Error("The code was kept in the browser.");
+            }
+        },
+    },
+    {
+        content: "Escape does not close them",
+        trigger: ".modal button:contains(Copy)",
+        run: "press Escape",
+    },
+    { trigger: ".modal footer button[disabled]:contains(Done)" },
+    { trigger: ".modal #mfa_codes_kept", run: "click" },
+    { trigger: ".modal footer button:enabled:contains(Done)", run: "click" },
+    { trigger: ".modal [name=recovery_codes_left]:contains(10)" },
+];
+
 const enrol = (identityCheck) => [
     { trigger: "[name=mfa]:contains(Disabled)" },
     { trigger: "button[name=action_totp_enable_wizard]", run: "click" },
@@ -94,6 +121,7 @@ const enrol = (identityCheck) => [
         trigger: ".modal [name=confirmation_code] input",
         run: "press Enter",
     },
+    ...keepRecoveryCodes(),
     { trigger: ".modal [name=mfa]:contains(Enabled)" },
     { trigger: ".modal [name=authenticator_ids] .o_kanban_record:contains(Authenticator app)" },
 ];
@@ -207,6 +235,44 @@ const chooseAction = (login, label) => [
     { trigger: 'button.dropdown-toggle:contains("Action")', run: "click" },
     { trigger: `span.dropdown-item:contains(${label})`, run: "click" },
 ];
+tours.add("mfa_new_recovery_codes", {
+    steps: () => [
+        insideOdoo,
+        ...openPreferences(),
+        { trigger: ".modal [name=mfa_recovery]:contains(Few are left)" },
+        {
+            trigger: "button[name=action_mfa_recovery_codes]:contains(Make new)",
+            run: "click",
+        },
+        {
+            content: "the old ones become void, so it asks",
+            trigger: ".modal:contains(become void) footer button:contains(Make new codes)",
+            run: "click",
+        },
+        ...confirmPasswordAndCode("mfa_ann_password"),
+        ...keepRecoveryCodes(),
+        { trigger: ".modal [name=mfa_recovery]:not(:contains(Few are left))" },
+    ],
+});
+
+tours.add("mfa_recovery_notice", {
+    steps: () => [
+        { trigger: "input#login", run: "edit mfa_ann" },
+        { trigger: "input#password", run: "edit mfa_ann_password" },
+        { trigger: "button:contains(Log in)", run: "click", expectUnloadPage: true },
+        ...giveCode({ remember: false }),
+        insideOdoo,
+        {
+            trigger: ".o_notification:contains(no recovery codes) button:contains(Make recovery codes)",
+            run: "click",
+        },
+        ...confirmPassword("mfa_ann_password"),
+        ...keepRecoveryCodes(),
+        ...goTo("/odoo"),
+        insideOdoo,
+        { trigger: ".o_web_client:not(:has(.o_notification:contains(recovery codes)))" },
+    ],
+});
 
 tours.add("mfa_administrator_disables", {
     steps: () => [
