@@ -108,8 +108,8 @@ def _hand_back_secrets(env):
     if len(secrets) < len(rows):
         raise UserError(
             env._(
-                "MFA Support cannot be uninstalled: the secrets of %(count)d users cannot be "
-                "decrypted, and without them these users would lose their protection. Set "
+                "MFA Support cannot be uninstalled: secrets of users cannot be decrypted "
+                "(%(count)d), and without them these users would lose their protection. Set "
                 "%(option)s to the key that encrypted them, or reset these users first.",
                 count=len(rows) - len(secrets),
                 option=secret_store.OPTION,

@@ -75,8 +75,8 @@ class ResConfigSettings(models.TransientModel):
         if unreadable:
             sentences.append(
                 self.env._(
-                    "%(count)d secrets cannot be read: add the key that encrypted them to "
-                    "%(option)s.",
+                    "Secrets that cannot be read: %(count)d. Add the key that encrypted them "
+                    "to %(option)s.",
                     count=unreadable,
                     option=OPTION,
                 )
@@ -84,7 +84,7 @@ class ResConfigSettings(models.TransientModel):
         if keys and older:
             sentences.append(
                 self.env._(
-                    "%(older)d of %(total)d secrets are not under the newest key: run "
+                    "Secrets not under the newest key: %(older)d of %(total)d. Run "
                     "“odoo mfa encrypt”.",
                     older=older,
                     total=sum(counts.values()),

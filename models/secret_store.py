@@ -106,11 +106,11 @@ def unseal_rows(env, table, rows):
             unreadable[record_id] = cipher.key_id_of(stored)
     if unreadable:
         _logger.error(
-            "%d secrets in %s cannot be read (first id: %d, key ids: %s). Put the key that "
+            "Secrets in %s cannot be read: %d (first id: %d, key ids: %s). Put the key that "
             "encrypted them into %s in odoo.conf, or into the environment variable %s, and "
             "restart Odoo.%s",
-            len(unreadable),
             table,
+            len(unreadable),
             min(unreadable),
             ", ".join(sorted(set(unreadable.values()))),
             OPTION,

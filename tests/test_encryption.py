@@ -504,20 +504,20 @@ class TestRotation(Keys, MfaCase):
     def test_settings(self):
         self.assertEqual(self.shown(), f"Secrets are not encrypted: set {OPTION} in odoo.conf.")
         self.use(OLD)
-        self.assertIn("1 of 1 secrets are not under the newest key", self.shown())
+        self.assertIn("Secrets not under the newest key: 1 of 1.", self.shown())
         self.encrypt()
         self.assertEqual(self.shown(), "Secrets are encrypted.")
         self.enrol(self.bob, OTHER_SECRET)
         self.use(NEW, OLD)
-        self.assertIn("2 of 2 secrets are not under the newest key", self.shown())
+        self.assertIn("Secrets not under the newest key: 2 of 2.", self.shown())
         self.use(NEW)
         self.enrol(self.bob, OTHER_SECRET, "Tablet")
         self.assertEqual(
             self.shown(),
-            f"2 secrets cannot be read: add the key that encrypted them to {OPTION}.",
+            f"Secrets that cannot be read: 2. Add the key that encrypted them to {OPTION}.",
         )
         self.use()
-        self.assertIn("3 secrets cannot be read", self.shown())
+        self.assertIn("Secrets that cannot be read: 3.", self.shown())
         self.use("no key")
         self.assertIn("malformed", self.shown())
 
@@ -596,7 +596,7 @@ class TestEncryptedHooks(Keys, HookCase):
             with (
                 self.subTest(keys=keys),
                 self.assertRemedyLogged(),
-                self.assertRaisesRegex(UserError, f"secrets of {number} users.*{OPTION}"),
+                self.assertRaisesRegex(UserError, rf"decrypted \({number}\).*{OPTION}"),
             ):
                 uninstall_hook(self.env)
             self.assertEqual(self.stored(), before)
