@@ -207,6 +207,21 @@ class TestSettings(MfaCase):
                 with mute_logger("odoo.http"):
                     self.assertIn("error", self.save_screen(**{name: longest + 1}))
 
+    def test_events_are_kept_for_90_days_at_least(self):
+        key = "auth_totp.event_retention"
+        parameters = self.env["ir.config_parameter"]
+        self.assertEqual(self.open_screen()[1]["mfa_event_retention"], 365)
+        for days in (89, 1, 0, -1, 3651):
+            with self.subTest(days=days), mute_logger("odoo.http"):
+                error = self.save_screen(mfa_event_retention=days)["error"]["data"]
+                self.assertEqual(error["name"], "odoo.exceptions.ValidationError")
+                self.assertIn("Keep two-factor events", error["message"])
+                self.assertIn("from 90 to 3650", error["message"])
+                self.assertFalse(parameters.get_param(key))
+        for days in (90, 3650):
+            self.assertNotIn("error", self.save_screen(mfa_event_retention=days))
+            self.assertEqual(parameters.get_param(key), str(days))
+
     def test_only_administrators_save(self):
         before = self.parameters()
         for login, groups in (
