@@ -1,1 +1,1 @@
-from . import home, identity
+from . import home, identity, portal

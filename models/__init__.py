@@ -1,5 +1,6 @@
 from . import (
     auth_totp_wizard,
+    base,
     ir_config_parameter,
     ir_http,
     mfa_one_time_code,
@@ -13,6 +14,7 @@ from . import (
     res_users_mfa_attempt,
     res_users_mfa_event,
     res_users_mfa_guarded,
+    res_users_own_account,
     res_users_recovery,
     res_users_recovery_code,
 )

@@ -1,7 +1,7 @@
 import time
 
 from odoo import SUPERUSER_ID, api, fields, models
-from odoo.exceptions import AccessError, UserError
+from odoo.exceptions import AccessDenied, AccessError, UserError
 from odoo.fields import Domain
 from odoo.http import request
 from odoo.tools import SQL
@@ -186,7 +186,7 @@ class ResUsers(models.Model):
             subject = self._mfa_accept_code(kind, code)
         except UsedCode:
             attempts._take_back(self, kind)
-            events._record_apart("code_refused", self, note="used before")
+            events._record_apart("code_refused", self, note="used before", once_an_hour=True)
             raise
         except WrongCode:
             events._record_apart("code_refused", self, note=kind)
@@ -237,6 +237,20 @@ class ResUsers(models.Model):
         """
         self._mfa_check_code(code)
         self._mfa_set_proof()
+
+    def _mfa_prove_by_passkey(self, answer):
+        """Take a passkey as the proof of this session's user's second factor.
+
+        :param str answer: to ``/auth/passkey/start-auth``, as JSON
+        :raise AccessDenied: when it is refused
+        """
+        if not self._mfa_has_passkey():
+            raise AccessDenied()
+        credential = {"type": "webauthn", "webauthn_response": answer}
+        self._check_credentials(credential, {"interactive": True})
+
+    def _mfa_has_passkey(self):
+        return "auth_passkey_key_ids" in self._fields and bool(self.auth_passkey_key_ids)
 
     # -- the half-open session -----------------------------------------------------
 

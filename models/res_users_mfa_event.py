@@ -105,7 +105,8 @@ class ResUsersMfaEvent(models.Model):
         if once_an_hour:
             line = SQL(
                 """%s WHERE NOT EXISTS (SELECT FROM %s WHERE user_id = %s AND kind = %s
-                                           AND subject = %s AND note = %s AND date > %s)""",
+                                           AND subject IS NOT DISTINCT FROM %s
+                                           AND note = %s AND date > %s)""",
                 line,
                 SQL.identifier(self._table),
                 user.id,
