@@ -273,7 +273,8 @@ class ResUsers(models.Model):
         user = self.browse(session.get("pre_uid") or ())
         pending = session.get("mfa_pending") or {}
         timeout = self.env["ir.config_parameter"]._mfa_duration("auth_totp.login_timeout")
-        if not user or time.time() - pending.get("since", 0) >= timeout.total_seconds():
+        # A time well in the future means that the clock was set back.
+        if not user or abs(time.time() - pending.get("since", 0)) >= timeout.total_seconds():
             return self.browse()
         state = user._compute_session_token(session.sid)
         return user if state and consteq(pending["state"], state) else self.browse()
@@ -346,6 +347,7 @@ class ResUsers(models.Model):
         """
         self.ensure_one()
         app = self.env["res.users.authenticator"]._enrol(self, name, secret, step)
+        self.env["res.users.mfa.attempt"]._clear(self)
         if self.mfa_enabled:
             self._mfa_factor_changed()
             self._mfa_notify(

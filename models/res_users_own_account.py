@@ -42,6 +42,7 @@ class ResUsers(models.Model):
         )
         if not addresses and not any(vals[name] for name in KEYS & vals.keys()):
             return
+        keep = self == user and not KEYS & vals.keys()
         refusal = RedirectWarning(
             self.env._(
                 "To change your password, passkeys, login or e-mail address, confirm first that "
@@ -49,6 +50,7 @@ class ResUsers(models.Model):
             ),
             self.env.ref("auth_totp_mfa.action_confirm_identity").id,
             self.env._("Confirm it is me"),
+            {"mfa_own_change": vals} if keep else None,
         )
         refusal.loglevel = logging.INFO  # no fault of the server, as ``odoo.http`` takes it for
         raise refusal
@@ -60,14 +62,25 @@ class ResUsers(models.Model):
 
     @check_identity
     def action_mfa_confirm(self):
-        """Do nothing but check the identity, so that what was refused works now."""
+        """Check the identity, and save what was refused for want of it.
+
+        The dialog takes the place of Preferences, so the values come along, through the
+        client: they are written with the rights that it has anyway. A password stays
+        behind, since the dialog is stored.
+        """
+        values = self.env.context.get("mfa_own_change")
+        if values:
+            self.sudo(False).browse(self.env.uid).write(values)
+            message = self.env._("Thank you. Your change is saved.")
+        else:
+            message = self.env._("Thank you. You can make your change now.")
         return {
             "type": "ir.actions.client",
             "tag": "display_notification",
             "params": {
                 "type": "success",
-                "message": self.env._("Thank you. You can save your change now."),
-                "next": {"type": "ir.actions.act_window_close"},
+                "message": message,
+                "next": {"type": "ir.actions.client", "tag": "soft_reload"},
             },
         }
 

@@ -194,7 +194,7 @@ class TestOwnAccount(IdentityCase):
         data = answer["error"]["data"]
         self.assertEqual(data["name"], "odoo.exceptions.RedirectWarning")
         self.assertIn(CONFIRM, data["arguments"][0])
-        return data["arguments"][1]
+        return data["arguments"]
 
     def write_own(self, user, **values):
         return self.call("res.users", "write", [user.id], values)
@@ -273,13 +273,43 @@ class TestOwnAccount(IdentityCase):
         self.env.invalidate_all()
         self.assertEqual(self.ann.email, "new@example.com")
 
-    def test_button_of_the_refusal_leads_to_the_check(self):
-        action = self.assertRefused(self.write_own(self.ann, email="new@example.com"))
-        answer = self.rpc("/web/action/run", action_id=action)
+    def confirm_refusal(self, refusal):
+        """Press the button of a refusal, and give password and code in the dialog."""
+        _message, action, _button, context = refusal
+        answer = self.rpc("/web/action/run", action_id=action, context=context or {})
         self.assertTrue(self.is_identity_check(answer))
-        answer = self.prove(answer)
-        self.assertIn("save your change now", answer["result"]["params"]["message"])
-        self.assertTrue(self.write_own(self.ann, email="new@example.com")["result"])
+        return self.prove(answer)["result"]["params"]["message"]
+
+    def test_button_of_the_refusal_saves(self):
+        values = {"email": "new@example.com", "signature": "<p>Ann</p>"}
+        refusal = self.assertRefused(self.write_own(self.ann, **values))
+        self.assertIn("is saved", self.confirm_refusal(refusal))
+        self.env.invalidate_all()
+        self.assertEqual(self.ann.email, "new@example.com")
+        self.assertEqual(self.ann.signature, "<p>Ann</p>")
+
+    def test_button_of_the_refusal_takes_no_password_along(self):
+        values = {"email": "new@example.com", "password": "new_password_1"}
+        self.enrol(self.admin)
+        self.stale(self.admin)
+        refusal = self.assertRefused(self.write_own(self.admin, **values))
+        self.assertNotIn("new_password_1", str(refusal))
+        self.stale()
+        self.assertIn("make your change", self.confirm_refusal(refusal))
+
+    @mute_logger("odoo.http", "odoo.addons.base.models.ir_rule")
+    def test_button_of_the_refusal_gives_no_rights(self):
+        """What the client says was refused is written with the client's own rights."""
+        action = self.env.ref("auth_totp_mfa.action_confirm_identity").id
+        group = self.env.ref("base.group_system")
+        for values in ({"group_ids": [(4, group.id)]}, {"login": "thief"}, {"mfa_since": False}):
+            self.fresh()
+            context = {"mfa_own_change": values}
+            answer = self.rpc("/web/action/run", action_id=action, context=context)
+            self.assertIn("error", answer)
+            answer = self.call("res.users", "action_mfa_confirm", [], context=context)
+            self.assertIn("error", answer)
+        self.assertFalse(self.ann.has_group("base.group_system"))
 
     def test_all_else_in_preferences_is_saved_as_before(self):
         values = {"signature": "Ann", "lang": "en_US", "tz": "Europe/Vienna", "phone": "1"}

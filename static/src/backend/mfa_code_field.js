@@ -32,9 +32,8 @@ export class MfaCodeField extends CharField {
         return this.state.letters ? _t("e.g. xxxx-xxxx-xxxx-xxxx") : this.props.placeholder;
     }
 
-    async toggleLetters() {
+    toggleLetters() {
         this.state.letters = !this.state.letters;
-        await this.props.record.update({ [this.props.name]: false });
         this.input.el.focus();
     }
 
