@@ -5,6 +5,7 @@ from . import (
     ir_http,
     mfa_one_time_code,
     res_config_settings,
+    res_partner,
     res_users,
     res_users_authenticator,
     res_users_core_bridge,

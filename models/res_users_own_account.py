@@ -20,10 +20,11 @@ class ResUsers(models.Model):
 
     def write(self, vals):
         if (ADDRESSES | KEYS) & vals.keys():
-            self._mfa_check_own_change(vals)
+            alone = self == self.env.user and not KEYS & vals.keys()
+            self._mfa_check_own_change(vals, then=vals if alone else None)
         return super().write(vals)
 
-    def _mfa_check_own_change(self, vals):
+    def _mfa_check_own_change(self, vals, then=None):
         """Refuse to change how the acting user logs in, without a fresh proof.
 
         Core asks for the old password at most, and for nothing before a new e-mail
@@ -31,6 +32,7 @@ class ResUsers(models.Model):
         Odoo hides the request and nothing proves a factor. Code in superuser mode outside
         of a request passes, and so does a save that leaves login and address as they are.
 
+        :param dict then: what to write to one's own user after the identity check
         :raise RedirectWarning: leading to the identity check
         """
         user = self.env.user
@@ -40,9 +42,9 @@ class ResUsers(models.Model):
         addresses = any(
             (vals[name] or "") != (user[name] or "") for name in ADDRESSES & vals.keys()
         )
-        if not addresses and not any(vals[name] for name in KEYS & vals.keys()):
+        keys = "password" in vals or any(vals[name] for name in KEYS & vals.keys())
+        if not addresses and not keys:
             return
-        keep = self == user and not KEYS & vals.keys()
         refusal = RedirectWarning(
             self.env._(
                 "To change your password, passkeys, login or e-mail address, confirm first that "
@@ -50,7 +52,7 @@ class ResUsers(models.Model):
             ),
             self.env.ref("auth_totp_mfa.action_confirm_identity").id,
             self.env._("Confirm it is me"),
-            {"mfa_own_change": vals} if keep else None,
+            {"mfa_own_change": then} if then else None,
         )
         refusal.loglevel = logging.INFO  # no fault of the server, as ``odoo.http`` takes it for
         raise refusal
@@ -72,15 +74,17 @@ class ResUsers(models.Model):
         if values:
             self.sudo(False).browse(self.env.uid).write(values)
             message = self.env._("Thank you. Your change is saved.")
+            after = {"type": "ir.actions.client", "tag": "soft_reload"}
         else:
             message = self.env._("Thank you. You can make your change now.")
+            after = {"type": "ir.actions.act_window_close"}
         return {
             "type": "ir.actions.client",
             "tag": "display_notification",
             "params": {
                 "type": "success",
                 "message": message,
-                "next": {"type": "ir.actions.client", "tag": "soft_reload"},
+                "next": after,
             },
         }
 

@@ -236,6 +236,7 @@ class TestOwnAccount(IdentityCase):
         self.enrol(self.admin, OTHER_SECRET)
         for values in (
             {"password": "new_password_1"},
+            {"password": False},
             {"new_password": "new_password_1"},
             {"login": "thief"},
             {"email": "thief@example.com"},
@@ -383,6 +384,50 @@ class TestOwnAccount(IdentityCase):
         self.sign_in(self.portal)
         self.assertNotIn('name="mfa_code"', self.url_open("/my/security").text)
         self.assertIn("Password Updated", self.change_on_portal().text)
+
+    def save_address(self, **values):
+        page = self.url_open("/my/account")
+        data = {
+            "partner_id": self.portal.partner_id.id,
+            "name": self.portal.name,
+            "email": "new@example.com",
+            "phone": "1",
+            "street": "Street",
+            "city": "City",
+            "zip": "1000",
+            "country_id": self.env.ref("base.at").id,
+            "csrf_token": self.csrf_of(page),
+            **values,
+        }
+        return page, self.url_open("/my/address/submit", data=data).json()
+
+    def test_portal_email_address(self):
+        self.enrol(self.portal, OTHER_SECRET)
+        self.stale(self.portal)
+        _page, answer = self.save_address(email="portal@example.com")
+        self.assertIn("redirectUrl", answer)
+        for code, text in (("", "Enter the six digits"), (code_of(SECRET), "double-check")):
+            page, answer = self.save_address(mfa_code=code)
+            self.assertIn('name="mfa_code"', page.text)
+            self.assertIn(text, answer["messages"][0])
+            self.assertEqual(answer["invalid_fields"], ["mfa_code"])
+        self.env.invalidate_all()
+        self.assertEqual(self.portal.email, "portal@example.com")
+        _page, answer = self.save_address(mfa_code=code_of(OTHER_SECRET))
+        self.assertIn("redirectUrl", answer)
+        self.env.invalidate_all()
+        self.assertEqual(self.portal.email, "new@example.com")
+
+    def test_email_address_of_the_contact(self):
+        """The right to edit contacts is no way around."""
+        self.ann.group_ids |= self.env.ref("base.group_partner_manager")
+        self.stale()
+        ids = [self.ann.partner_id.id, self.bob.partner_id.id]
+        self.assertRefused(self.call("res.partner", "write", ids, {"email": "x@example.com"}))
+        self.assertTrue(self.call("res.partner", "write", ids[:1], {"phone": "1"})["result"])
+        self.assertTrue(self.call("res.partner", "write", ids[1:], {"email": "x@y.com"})["result"])
+        self.fresh()
+        self.assertTrue(self.call("res.partner", "write", ids[:1], {"email": "x@y.com"})["result"])
 
     def test_portal_account_deletes_itself(self):
         self.enrol(self.portal, OTHER_SECRET)
