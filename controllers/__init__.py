@@ -1,1 +1,1 @@
-from . import home, identity, recovery
+from . import home, identity, portal, recovery

@@ -5,6 +5,7 @@ from . import (
     ir_http,
     mfa_one_time_code,
     res_config_settings,
+    res_partner,
     res_users,
     res_users_apikeys,
     res_users_authenticator,
@@ -16,6 +17,7 @@ from . import (
     res_users_mfa_attempt,
     res_users_mfa_event,
     res_users_mfa_guarded,
+    res_users_own_account,
     res_users_recovery,
     res_users_recovery_code,
 )

@@ -1,29 +1,24 @@
-from odoo import api, models
-
-PASSKEY = "auth.passkey.key"
+from odoo import models
+from odoo.http import request
 
 
 class Base(models.AbstractModel):
-    """Passkeys in the audit trail.
+    """Passkeys are deleted by their owner's rules, and leave a line in the trail.
 
-    Their module ``auth_passkey`` is no dependency, since it may be uninstalled, so its
-    model cannot be inherited from. Patching it in ``_register_hook`` does not hold:
-    saving any automation rule of ``base_automation`` takes patches away.
+    They belong to ``auth_passkey``, which may not be installed, so that there is
+    nothing to inherit from. Core guards its button; administrators may also delete a
+    passkey directly. Patching that model in ``_register_hook`` would not hold: saving
+    any automation rule of ``base_automation`` takes patches away.
     """
 
     _inherit = "base"
 
-    @api.model_create_multi
-    def create(self, vals_list):
-        records = super().create(vals_list)
-        if self._name == PASSKEY:
-            self.env["res.users.mfa.event"]._record_owned(
-                "passkey_made", records, owner="create_uid"
-            )
-        return records
-
     def unlink(self):
-        if self._name == PASSKEY:
+        if self._name == "auth.passkey.key":
+            owners = self.sudo().create_uid.with_env(self.env)
+            if request or not self.env.su:
+                owners._mfa_check_own_change({"auth_passkey_key_ids": self.ids})
+                owners._mfa_check_rank()
             self.env["res.users.mfa.event"]._record_owned(
                 "passkey_removed", self, owner="create_uid"
             )

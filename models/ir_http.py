@@ -2,9 +2,14 @@ import re
 import time
 
 from odoo import api, models
+from odoo.exceptions import AccessDenied
 from odoo.http import request
 
+from ..exceptions import NoCode
+from ..tools import totp
+
 DAY = 24 * 60 * 60
+LOCK_SCREEN = "/auth-timeout/session/check-identity"
 REAL_USE = re.compile(
     r"/web$|/odoo(/|$)|/my(/|$)|/web/action/load$|/web/dataset/call_button(/|$)"
     r"|/mail/message/(post|update_content)$"
@@ -33,6 +38,35 @@ class IrHttp(models.AbstractModel):
         if session.uid is not None and since is not None:
             cls._mfa_check_session_age(session, since)
         super()._authenticate_explicit(auth)
+
+    @classmethod
+    def _dispatch(cls, endpoint):
+        """Read what is given to the lock screen of ``auth_timeout`` as our own pages do.
+
+        That module may be loaded after this one, so its methods cannot be overridden.
+        """
+        if request.httprequest.path == LOCK_SCREEN:
+            cls._mfa_read_lock_screen(request.params)
+        return super()._dispatch(endpoint)
+
+    @classmethod
+    def _mfa_read_lock_screen(cls, credential):
+        """Refuse what the account does not have, and put codes into ASCII digits.
+
+        :raise AccessDenied: with a sentence for the person, before anything is compared
+        """
+        if not credential:
+            return
+        env = request.env
+        if credential.get("type") not in env.user._get_auth_methods():
+            raise AccessDenied(env._("This account has no such way to confirm who you are."))
+        if not all(isinstance(value, str) for value in credential.values()):
+            raise NoCode(env._("Enter what is asked as text."))
+        if "token" in credential or credential["type"].startswith("totp"):
+            code = totp.normalise_code(credential.get("token"))
+            if code is None:
+                raise NoCode(env._("Enter the six digits of the code."))
+            credential["token"] = code
 
     @classmethod
     def _mfa_check_session_age(cls, session, since):

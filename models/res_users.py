@@ -2,7 +2,7 @@ import time
 from datetime import timedelta
 
 from odoo import SUPERUSER_ID, api, fields, models
-from odoo.exceptions import AccessError, UserError
+from odoo.exceptions import AccessDenied, AccessError, UserError
 from odoo.fields import Domain
 from odoo.http import request
 from odoo.tools import SQL
@@ -260,6 +260,20 @@ class ResUsers(models.Model):
         self._mfa_check_code(code)
         self._mfa_set_proof()
 
+    def _mfa_prove_by_passkey(self, answer):
+        """Take a passkey as the proof of this session's user's second factor.
+
+        :param str answer: to ``/auth/passkey/start-auth``, as JSON
+        :raise AccessDenied: when it is refused
+        """
+        if not self._mfa_has_passkey():
+            raise AccessDenied()
+        credential = {"type": "webauthn", "webauthn_response": answer}
+        self._check_credentials(credential, {"interactive": True})
+
+    def _mfa_has_passkey(self):
+        return "auth_passkey_key_ids" in self._fields and bool(self.auth_passkey_key_ids)
+
     # -- the half-open session -----------------------------------------------------
 
     def _mfa_stamp_pending(self):
@@ -281,7 +295,8 @@ class ResUsers(models.Model):
         user = self.browse(session.get("pre_uid") or ())
         pending = session.get("mfa_pending") or {}
         timeout = self.env["ir.config_parameter"]._mfa_duration("auth_totp.login_timeout")
-        if not user or time.time() - pending.get("since", 0) >= timeout.total_seconds():
+        # A time well in the future means that the clock was set back.
+        if not user or abs(time.time() - pending.get("since", 0)) >= timeout.total_seconds():
             return self.browse()
         state = user._compute_session_token(session.sid)
         return user if state and consteq(pending["state"], state) else self.browse()
@@ -354,6 +369,7 @@ class ResUsers(models.Model):
         """
         self.ensure_one()
         app = self.env["res.users.authenticator"]._enrol(self, name, secret, step)
+        self.env["res.users.mfa.attempt"]._clear(self)
         if self.mfa_enabled:
             self._mfa_factor_changed()
             self._mfa_notify(

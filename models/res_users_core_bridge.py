@@ -5,6 +5,7 @@ To be read again with each new Odoo version, beside ``auth_totp``,
 """
 
 import hmac
+import json
 import time
 from hashlib import sha256
 
@@ -158,17 +159,41 @@ class ResUsers(models.Model):
         if credential["type"] == "totp_mail":
             return self._mfa_check_mail_code(credential, env, super()._check_credentials)
         if credential["type"] != "totp":
+            if credential["type"] == "webauthn":
+                self._mfa_check_passkey_form(credential.get("webauthn_response"))
             auth_info = super()._check_credentials(credential, env)
             if credential["type"] == "webauthn":
-                self.env["res.users.mfa.attempt"]._clear(self.env.user)
-                self.env["res.users.mfa.event"]._record("passkey_used", self.env.user)
+                self._mfa_passkey_accepted()
             return auth_info
         if request and self.id not in (request.session.uid, request.session.get("pre_uid")):
             raise AccessDenied()
         if not self.mfa_enabled:
             raise WrongCode(self.env._("Two-factor authentication is not enabled."))
-        self._mfa_check_code(credential.get("token"))
+        if request and request.session.uid == self.id:
+            self._mfa_prove(credential.get("token"))
+        else:
+            self._mfa_check_code(credential.get("token"))
         return {"uid": self.id, "auth_method": "totp", "mfa": "default"}
+
+    def _mfa_check_passkey_form(self, answer):
+        """Core takes for granted that this is the answer of a passkey.
+
+        :raise AccessDenied: when it is not
+        """
+        try:
+            known = isinstance(json.loads(answer)["id"], str)
+        except (KeyError, TypeError, ValueError):
+            known = False
+        if not known:
+            raise AccessDenied()
+
+    def _mfa_passkey_accepted(self):
+        """Clear the failures of who gave a passkey; in a session it is a proof."""
+        user = self.env.user
+        self.env["res.users.mfa.attempt"]._clear(user)
+        self.env["res.users.mfa.event"]._record("passkey_used", user)
+        if request and request.session.uid == user.id:
+            user._mfa_set_proof()
 
     def _mfa_check_mail_code(self, credential, env, check):
         """Let core verify a code that it sent by e-mail, counted as codes of apps are.
@@ -181,6 +206,12 @@ class ResUsers(models.Model):
         result = check(credential, env)
         self.env["res.users.mfa.attempt"]._clear(self)
         return result
+
+    def _send_totp_mail_code(self):
+        """:raise WrongCode: for an account with MFA on, whose second factor is an app"""
+        if self.mfa_enabled:
+            raise WrongCode(self.env._("Enter a code of your authenticator app."))
+        return super()._send_totp_mail_code()
 
     # -- enrolment and its end -----------------------------------------------------
 

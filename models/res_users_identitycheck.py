@@ -47,12 +47,9 @@ class ResUsersIdentitycheck(models.TransientModel):
         :raise UserError: with the reason, when either is wrong
         """
         super()._check_identity()
-        user = self.env.user
-        if self.auth_method == "webauthn":
-            user._mfa_set_proof()
-        elif self._needs_code():
+        if self.auth_method != "webauthn" and self._needs_code():
             try:
-                user._mfa_prove(self.env.context.get("mfa_code"))
+                self.env.user._mfa_prove(self.env.context.get("mfa_code"))
             except SecondFactorRefused as refusal:
                 raise UserError(str(refusal)) from None
             self._keep_proof()

@@ -626,6 +626,8 @@ class TestPublicMethods(RpcCase):
         "authenticate": "the login itself, which core exposes to nobody",
         "session_info": "what the web client may know",
         "web_read": "the owner's enrolment screen, TestRpcSecrets",
+        "change_password": "refuses without a fresh proof, TestOwnAccount",
+        "signup": "core asks for the token of a mail",
         "action_open_my_account_settings": "opens a form, changes nothing",
     }
 

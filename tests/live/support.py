@@ -5,6 +5,7 @@ Codes come from `passlib`, an implementation of RFC 6238 that is not the addon's
 """
 
 import contextlib
+import hashlib
 import itertools
 import os
 import re
@@ -123,6 +124,35 @@ def make_protected_people(count, group="base.group_user"):
 
 def make_protected_person(group="base.group_user"):
     return make_protected_people(1, group)[0]
+
+
+# -- codes that work once --------------------------------------------------------------
+
+WRONG_RECOVERY_CODE = "0000-0000-0000-0000"
+
+
+def make_recovery_codes(person, count):
+    """Return recovery codes of ``person``, put where the server keeps their hashes."""
+    codes = [secrets.token_hex(8) for _number in range(count)]
+    _store_hashes("res_users_recovery_code", "user_id, code_hash", "%s, %s", person, codes)
+    return codes
+
+
+def make_help_codes(person, count):
+    """Return help codes of ``person`` likewise."""
+    codes = [secrets.token_hex(6) for _number in range(count)]
+    columns, values = "user_id, code_hash, expires_at", "%s, %s, now() + interval '1 day'"
+    _store_hashes("res_users_help_code", columns, values, person, codes)
+    return codes
+
+
+def _store_hashes(table, columns, values, person, codes):
+    with database() as cr:
+        for code in codes:
+            fingerprint = hashlib.sha256(code.encode()).hexdigest()
+            cr.execute(
+                f"INSERT INTO {table} ({columns}) VALUES ({values})", [person.uid, fingerprint]
+            )
 
 
 # -- browsers --------------------------------------------------------------------------
@@ -322,11 +352,12 @@ def query(sql, *values, name=DATABASE):
         return cr.fetchall()
 
 
-def failures_of(person):
+def failures_of(person, kind="app"):
     """Return how many wrong codes in a row the database has counted."""
     rows = query(
-        "SELECT failures FROM res_users_mfa_attempt WHERE user_id = %s AND counter = 'app'",
+        "SELECT failures FROM res_users_mfa_attempt WHERE user_id = %s AND counter LIKE %s",
         person.uid,
+        f"{kind}%",
     )
     return rows[0][0] if rows else 0
 

@@ -8,6 +8,7 @@ from support import (
     DATABASE,
     SERVERS,
     WORKERS,
+    WRONG_RECOVERY_CODE,
     A,
     B,
     Browser,
@@ -16,6 +17,7 @@ from support import (
     in_parallel,
     is_code_page,
     make_protected_people,
+    make_recovery_codes,
     refusal,
     switch_off_cooldown,
 )
@@ -99,6 +101,44 @@ class CountOfWrongCodes(GuessCase):
         return browser.ask(
             "res.users.identitycheck", "run_check", [dialog["res_id"]], context=context
         )
+
+
+class CountOfWrongRecoveryCodes(GuessCase):
+    """Their counter is apart from that of the apps, and as good on each server."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.people = iter(make_protected_people(2))
+
+    def setUp(self):
+        self.person = next(self.people)
+        self.codes = make_recovery_codes(self.person, 2)
+
+    def test_many_guesses_at_once(self):
+        pages = in_parallel(lambda server: Browser(server).half_open(self.person), SERVERS)
+        browsers = [page.twin() for page in pages for _number in range(MANY // 2)]
+        answers = in_parallel(lambda b: b.give_code(WRONG_RECOVERY_CODE), browsers, MANY)
+        refusals = [refusal(answer) for answer in answers if is_code_page(answer)]
+        compared = [text for text in refusals if "not valid" in text]
+        waiting = [text for text in refusals if WAIT in text]
+        self.assertEqual(len(compared) + len(waiting), MANY)
+        self.assertLessEqual(len(compared), FREE_FAILURES)
+        self.assertEqual(failures_of(self.person, "recovery"), FREE_FAILURES)
+        self.assertEqual(failures_of(self.person), 0)
+        for page in pages:
+            self.assertRefused(page.give_code(self.codes[0]), WAIT)
+        [app_page, _other] = pages
+        app_page.give_code(self.person.app.next_code())
+        self.assertTrue(app_page.is_in(), "codes of the app still open")
+
+    def test_lock_on_one_server_holds_on_the_other(self):
+        on_a, on_b = in_parallel(lambda server: Browser(server).half_open(self.person), SERVERS)
+        for _free in range(FREE_FAILURES):
+            self.assertRefused(on_a.give_code(WRONG_RECOVERY_CODE), "not valid")
+        self.assertRefused(on_b.give_code(self.codes[0]), WAIT)
+        for _free in range(FREE_FAILURES):
+            on_a.give_code(self.person.app.wrong_code())
+        self.assertRefused(on_b.give_code(self.person.app.next_code()), WAIT)
 
 
 class LockedRow(GuessCase):

@@ -10,7 +10,11 @@ from support import (
     at_once,
     in_parallel,
     is_code_page,
+    make_help_codes,
     make_protected_people,
+    make_protected_person,
+    make_recovery_codes,
+    query,
     refusal,
     switch_off_cooldown,
 )
@@ -73,3 +77,60 @@ class OneCodeInTwoRequests(unittest.TestCase):
             with self.subTest(number):
                 browsers = in_parallel(lambda s, p=person: Browser(s).half_open(p), SERVERS)
                 self.assertRefused(self.race(person, *browsers))
+
+
+class RaceCase(unittest.TestCase):
+    """One code that works once, in two requests at once: in one session and in two."""
+
+    def assertOneGetsIn(self, code, *browsers):
+        """Give one code in browsers at once; each is in, refused, or led to start again."""
+        answers = at_once(*(lambda b=browser: b.give_code(code) for browser in browsers))
+        inside = sum(browser.is_in() for browser in browsers)
+        self.assertEqual(inside, 1, [answer.status_code for answer in answers])
+        for answer in answers:
+            if answer.status_code == 200:
+                self.assertIn("not valid", refusal(answer))
+
+    def browsers_of(self, person):
+        """Yield two half-open browsers of a person, in each way that there is."""
+        for servers in ((A, A), (A, B)):
+            yield in_parallel(lambda server: Browser(server).half_open(person), servers)
+            browser = Browser(servers[0]).half_open(person)
+            yield browser, browser.twin(servers[1])
+
+
+class RecoveryRace(RaceCase):
+    def test_one_recovery_code_in_two_requests(self):
+        switch_off_cooldown()
+        person = make_protected_person()
+        codes = make_recovery_codes(person, 5)
+        for code, browsers in zip(codes, self.browsers_of(person), strict=False):
+            with self.subTest(code):
+                self.assertOneGetsIn(code, *browsers)
+        left = query("SELECT id FROM res_users_recovery_code WHERE user_id = %s", person.uid)
+        self.assertEqual(len(left), 1)
+
+    def test_one_recovery_code_in_two_dialogs(self):
+        """The portal's dialog: the proof is given to one session."""
+        switch_off_cooldown()
+        person = make_protected_person()
+        [code] = make_recovery_codes(person, 1)
+        trusted = Browser(A).log_in_and_trust(person)
+        browsers = [trusted.beside(person, server) for server in SERVERS]
+        answers = at_once(*(lambda b=b: b.rpc("/mfa/identity", code=code) for b in browsers))
+        needs = [answer["result"]["needs_code"] for answer in answers]
+        self.assertEqual(sorted(needs), [False, True])
+        self.assertEqual(len([b for b in browsers if not self.needs_code(b)]), 1)
+
+    def needs_code(self, browser):
+        return browser.rpc("/mfa/identity")["result"]["needs_code"]
+
+
+class HelpRace(RaceCase):
+    def test_one_help_code_in_two_requests(self):
+        switch_off_cooldown()
+        person = make_protected_person()
+        codes = make_help_codes(person, 4)
+        for code, browsers in zip(codes, self.browsers_of(person), strict=True):
+            with self.subTest(code):
+                self.assertOneGetsIn(code, *browsers)

@@ -1,23 +1,40 @@
-import { onMounted } from "@odoo/owl";
+import { onMounted, useState } from "@odoo/owl";
+import { _t } from "@web/core/l10n/translation";
 import { registry } from "@web/core/registry";
 import { CharField, charField } from "@web/views/fields/char/char_field";
 
 /**
  * The field for a six-digit code: numeric keyboard, filled in by password managers,
  * and Enter confirms the dialog as it does on the login page.
+ *
+ * Where a recovery code is good as well, a link gives the keyboard with letters.
  */
 export class MfaCodeField extends CharField {
     static template = "auth_totp_mfa.MfaCodeField";
-    static props = { ...CharField.props, autofocus: { type: Boolean, optional: true } };
+    static props = {
+        ...CharField.props,
+        autofocus: { type: Boolean, optional: true },
+        recovery: { type: Boolean, optional: true },
+    };
 
     setup() {
         super.setup();
+        this.state = useState({ letters: false });
         onMounted(() => {
             // On a phone the keyboard would hide the key that stands above.
             if (this.props.autofocus && !this.env.isSmall) {
                 setTimeout(() => this.input.el?.focus());
             }
         });
+    }
+
+    get placeholder() {
+        return this.state.letters ? _t("e.g. xxxx-xxxx-xxxx-xxxx") : this.props.placeholder;
+    }
+
+    toggleLetters() {
+        this.state.letters = !this.state.letters;
+        this.input.el.focus();
     }
 
     async onKeydown(ev) {
@@ -37,5 +54,6 @@ registry.category("fields").add("mfa_code", {
     extractProps: (fieldInfo, dynamicInfo) => ({
         ...charField.extractProps(fieldInfo, dynamicInfo),
         autofocus: Boolean(fieldInfo.options.autofocus),
+        recovery: Boolean(fieldInfo.options.recovery),
     }),
 });

@@ -1,0 +1,13 @@
+from odoo import models
+
+
+class ResPartner(models.Model):
+    """A user's e-mail address stands on the contact, which has more doors than the user."""
+
+    _inherit = "res.partner"
+
+    def write(self, vals):
+        user = self.env.user
+        if "email" in vals and user.partner_id in self:
+            user.with_env(self.env)._mfa_check_own_change({"email": vals["email"]})
+        return super().write(vals)

@@ -1,0 +1,124 @@
+"""What opens one's own account: changed only after a second factor, wherever from."""
+
+import logging
+
+from odoo import api, models
+from odoo.exceptions import RedirectWarning, UserError
+from odoo.http import request
+
+from odoo.addons.base.models.res_users import check_identity
+
+from ..exceptions import SecondFactorRefused
+from .res_users_mfa_guarded import DOOR
+
+ADDRESSES = {"login", "email"}
+KEYS = {"password", "new_password", "auth_passkey_key_ids"}
+
+
+class ResUsers(models.Model):
+    _inherit = "res.users"
+
+    def write(self, vals):
+        if (ADDRESSES | KEYS) & vals.keys():
+            alone = self == self.env.user and not KEYS & vals.keys()
+            self._mfa_check_own_change(vals, then=vals if alone else None)
+        if "auth_passkey_key_ids" not in vals:
+            return super().write(vals)
+        before = self.sudo().auth_passkey_key_ids
+        result = super().write(vals)
+        made = self.sudo().auth_passkey_key_ids - before
+        self.env["res.users.mfa.event"]._record_owned("passkey_made", made, owner="create_uid")
+        return result
+
+    def _mfa_check_own_change(self, vals, then=None):
+        """Refuse to change how the acting user logs in, without a fresh proof.
+
+        Core asks for the old password at most, and for nothing before a new e-mail
+        address. Holds for accounts with MFA on, in a session and over RPC with a key, where
+        Odoo hides the request and nothing proves a factor. Code in superuser mode outside
+        of a request passes, and so does a save that leaves login and address as they are.
+
+        :param dict then: what to write to one's own user after the identity check
+        :raise RedirectWarning: leading to the identity check
+        """
+        user = self.env.user
+        by_server = self.env.su and not request
+        if by_server or user not in self or not user._mfa_needs_proof():
+            return
+        addresses = any(
+            (vals[name] or "") != (user[name] or "") for name in ADDRESSES & vals.keys()
+        )
+        keys = "password" in vals or any(vals[name] for name in KEYS & vals.keys())
+        if not addresses and not keys:
+            return
+        refusal = RedirectWarning(
+            self.env._(
+                "To change your password, passkeys, login or e-mail address, confirm first that "
+                "it is you, with a code of your authenticator app or a recovery code."
+            ),
+            self.env.ref("auth_totp_mfa.action_confirm_identity").id,
+            self.env._("Confirm it is me"),
+            {"mfa_own_change": then} if then else None,
+        )
+        refusal.loglevel = logging.INFO  # no fault of the server, as ``odoo.http`` takes it for
+        raise refusal
+
+    def _mfa_needs_proof(self):
+        """Tell whether this user, who acts, must prove a second factor first."""
+        reset = self.env.context.get("mfa_reset_link") is DOOR
+        return not reset and self.env["res.users.identitycheck"]._needs_code()
+
+    @check_identity
+    def action_mfa_confirm(self):
+        """Check the identity, and save what was refused for want of it.
+
+        The dialog takes the place of Preferences, so the values come along, through the
+        client: they are written with the rights that it has anyway. A password stays
+        behind, since the dialog is stored.
+        """
+        values = self.env.context.get("mfa_own_change")
+        if values:
+            self.sudo(False).browse(self.env.uid).write(values)
+            message = self.env._("Thank you. Your change is saved.")
+            after = {"type": "ir.actions.client", "tag": "soft_reload"}
+        else:
+            message = self.env._("Thank you. You can make your change now.")
+            after = {"type": "ir.actions.act_window_close"}
+        return {
+            "type": "ir.actions.client",
+            "tag": "display_notification",
+            "params": {
+                "type": "success",
+                "message": message,
+                "next": after,
+            },
+        }
+
+    @api.model
+    def change_password(self, old_passwd, new_passwd):
+        """Refuse before other modules revoke devices or write to a directory."""
+        self.browse(self.env.uid)._mfa_check_own_change({"password": new_passwd})
+        return super().change_password(old_passwd, new_passwd)
+
+    @api.model
+    def signup(self, values, token=None):
+        """Let a link from a mail set a new password in a browser that is logged in.
+
+        The identity check itself leads there: "Forgot password?". What is logged in
+        proves nothing by it, and the next login asks for a code.
+        """
+        self = self.with_context(mfa_reset_link=DOOR)
+        return super().signup(values, token=token)
+
+    def _deactivate_portal_user(self, **post):
+        """Ask for a code before an account deletes itself.
+
+        :raise UserError: when ``post["mfa_code"]`` is refused
+        """
+        user = self.env.user
+        if request and user in self and user._mfa_needs_proof():
+            try:
+                user._mfa_prove(post.get("mfa_code"))
+            except SecondFactorRefused as refusal:
+                raise UserError(str(refusal)) from None
+        return super()._deactivate_portal_user(**post)
