@@ -132,7 +132,9 @@ class ResUsers(models.Model):
             raise AccessError(self.env._("Only an administrator can do this for somebody else."))
         self.check_access("write")
         for user in self.sudo():
-            within_rank = actor._is_system() or user.all_group_ids <= actor.all_group_ids
+            # The portal's group is no right that an employee lacks.
+            rights = user.all_group_ids - self.env.ref("base.group_portal")
+            within_rank = actor._is_system() or rights <= actor.all_group_ids
             if user._is_superuser() or not within_rank:
                 raise AccessError(
                     self.env._(

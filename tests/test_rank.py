@@ -112,6 +112,9 @@ class TestRank(EnrolmentCase):
     def test_manager_acts_on_an_employee(self):
         self.assertMay("manager", "employee")
 
+    def test_manager_acts_on_a_portal_user(self):
+        self.assertMay("manager", "portal")
+
     def test_manager_acts_on_an_equal(self):
         self.assertMay("manager", "equal manager")
 
