@@ -107,8 +107,8 @@ class ResUsers(models.Model):
         The identity check itself leads there: "Forgot password?". What is logged in
         proves nothing by it, and the next login asks for a code.
         """
-        self = self.with_context(mfa_reset_link=DOOR)
-        return super().signup(values, token=token)
+        by_link = self.with_context(mfa_reset_link=DOOR)
+        return super(ResUsers, by_link).signup(values, token=token)
 
     def _deactivate_portal_user(self, **post):
         """Ask for a code before an account deletes itself.

@@ -19,8 +19,6 @@ from . import (
 from .console import Failure, say, step
 
 TAGS = f"/{state.ADDON}"
-BESIDE = "auth_timeout"
-"""Core's module that some of the addon's tests play together with."""
 
 
 def main() -> int:
@@ -90,7 +88,7 @@ def _run_in_odoo(
             bench.server.copy(pristine, name)
         with step("Installing the addon and running its tests"):
             status = run_tests(
-                bench, name, log, options.tags or TAGS, f"--init={state.ADDON},{BESIDE}"
+                bench, name, log, options.tags or TAGS, f"--init={state.ADDON},{state.BESIDE}"
             )
         return report.read_odoo_log(log, status)
 

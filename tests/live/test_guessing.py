@@ -103,6 +103,81 @@ class CountOfWrongCodes(GuessCase):
         )
 
 
+class EntriesThatRollBack(GuessCase):
+    """Entries that answer with an error: fifty guesses, in turn on both servers."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.people = iter(make_protected_people(5))
+
+    def setUp(self):
+        self.person = next(self.people)
+
+    def browsers(self):
+        """Return a session without a proof on each server."""
+        trusted = Browser(A).log_in_and_trust(self.person)
+        return [trusted.beside(self.person, server) for server in SERVERS]
+
+    def assertVain(self, *guesses, refused=WRONG, wrong=None, right=None, counter="app"):
+        """Give 49 wrong codes and the right one; five are compared."""
+        wrong = wrong or self.person.app.wrong_code()
+        answers = [guesses[n % len(guesses)](wrong) for n in range(MANY - 1)]
+        answers.append(guesses[0](right or self.person.app.next_code()))
+        messages = [answer["error"]["data"]["message"] for answer in answers]
+        self.assertEqual(sum(refused in text for text in messages), FREE_FAILURES)
+        self.assertEqual(sum(WAIT in text for text in messages), MANY - FREE_FAILURES)
+        self.assertIn(WAIT, messages[-1], "not even the right code is compared")
+        self.assertEqual(failures_of(self.person, counter), FREE_FAILURES)
+
+    def identity_check(self, browser):
+        person = self.person
+        dialog = browser.call("res.users", "action_totp_disable", [person.uid])["res_id"]
+        return lambda code: browser.ask(
+            "res.users.identitycheck",
+            "run_check",
+            [dialog],
+            context={"password": person.password, "mfa_code": code},
+        )
+
+    def lock_screen(self, browser):
+        path = "/auth-timeout/session/check-identity"
+        return lambda code: browser.rpc(path, type="totp", token=code)
+
+    def test_identity_check(self):
+        self.assertVain(*map(self.identity_check, self.browsers()))
+
+    def test_recovery_codes_in_the_identity_check(self):
+        [right] = make_recovery_codes(self.person, 1)
+        self.assertVain(
+            *map(self.identity_check, self.browsers()),
+            refused="not valid",
+            wrong=WRONG_RECOVERY_CODE,
+            right=right,
+            counter="recovery",
+        )
+
+    def test_lock_screen(self):
+        """On core 19, 50 of 50 are compared here, and none is counted."""
+        self.assertVain(*map(self.lock_screen, self.browsers()))
+
+    def test_both_share_one_counter(self):
+        on_a, on_b = self.browsers()
+        self.assertVain(self.identity_check(on_a), self.lock_screen(on_b))
+
+    def test_enabling(self):
+        person = self.person
+        browser = Browser(A).log_in(person)
+        browser.press(person, "res.users", "action_totp_disable", [person.uid])
+        action = browser.press(person, "res.users", "action_mfa_enable", [person.uid])
+        dialog = action["res_id"]
+
+        def guess(code):
+            browser.write("res.users.mfa.enable", [dialog], {"confirmation_code": code})
+            return browser.ask("res.users.mfa.enable", "action_enable", [dialog])
+
+        self.assertVain(guess)
+
+
 class CountOfWrongRecoveryCodes(GuessCase):
     """Their counter is apart from that of the apps, and as good on each server."""
 
