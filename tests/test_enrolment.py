@@ -785,15 +785,18 @@ class TestPortal(EnrolmentCase):
 
     # -- the route of the portal's identity dialog ---------------------------------
 
+    ASKED = {"needs_code": True, "has_passkey": False, "error": False}
+    NOT_ASKED = {**ASKED, "needs_code": False}
+
     def prove(self, code=None):
         return self.rpc("/mfa/identity", code=code)["result"]
 
     def test_route_takes_a_right_code(self):
         self.enrol(self.portal, OTHER_SECRET)
         self.sign_in(self.portal)
-        self.assertEqual(self.prove(), {"needs_code": True, "error": False})
-        self.assertEqual(self.prove(code_of(OTHER_SECRET)), {"needs_code": False, "error": False})
-        self.assertEqual(self.prove(), {"needs_code": False, "error": False})
+        self.assertEqual(self.prove(), self.ASKED)
+        self.assertEqual(self.prove(code_of(OTHER_SECRET)), self.NOT_ASKED)
+        self.assertEqual(self.prove(), self.NOT_ASKED)
         answer = self.press("res.users", "action_totp_disable", [self.portal.id])
         self.assertTrue(self.is_identity_check(answer), "the password is asked as well")
         self.identify(answer, self.portal)
@@ -839,6 +842,6 @@ class TestPortal(EnrolmentCase):
 
     def test_route_asks_nothing_of_a_user_without_mfa(self):
         self.sign_in(self.portal)
-        self.assertEqual(self.prove("123456"), {"needs_code": False, "error": False})
+        self.assertEqual(self.prove("123456"), self.NOT_ASKED)
         session = http.root.session_store.get(self.opener.cookies["session_id"])
         self.assertNotIn("mfa_proof", session)
