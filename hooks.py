@@ -28,6 +28,23 @@ def post_init_hook(env):
     :raise UserError: when the encryption key is malformed
     """
     cr = env.cr
+    _adopt_secrets(env)
+    cr.execute("DELETE FROM auth_totp_device")
+    cr.execute("DELETE FROM auth_totp_wizard")
+    env.invalidate_all()
+    key = "auth_totp.secure_cookie"
+    cr.execute(
+        """INSERT INTO ir_config_parameter (key, value, create_date, write_date)
+                VALUES (%s, %s, now() AT TIME ZONE 'UTC', now() AT TIME ZONE 'UTC')
+           ON CONFLICT (key) DO NOTHING""",
+        [key, str(int(FLAGS[key]))],
+    )
+    env.registry.clear_cache("default", "stable")
+
+
+def _adopt_secrets(env):
+    """Make each secret that stands where core keeps it the first app of its user."""
+    cr = env.cr
     keys = secret_store.get_keys(env)
     cr.execute(
         """
@@ -60,17 +77,6 @@ def post_init_hook(env):
          WHERE totp_secret IS NOT NULL OR totp_last_counter IS NOT NULL
         """
     )
-    cr.execute("DELETE FROM auth_totp_device")
-    cr.execute("DELETE FROM auth_totp_wizard")
-    env.invalidate_all()
-    key = "auth_totp.secure_cookie"
-    cr.execute(
-        """INSERT INTO ir_config_parameter (key, value, create_date, write_date)
-                VALUES (%s, %s, now() AT TIME ZONE 'UTC', now() AT TIME ZONE 'UTC')
-           ON CONFLICT (key) DO NOTHING""",
-        [key, str(int(FLAGS[key]))],
-    )
-    env.registry.clear_cache("default", "stable")
 
 
 def uninstall_hook(env):

@@ -48,12 +48,10 @@ class Home(AuthTotpMailHome):
         """Ask for the code, unless this browser is trusted.
 
         Core's controllers verify, finish the session and render; this one judges the
-        half-open session and the trusted device, and hands the code on in ASCII
-        digits. Core reads it with ``int()``: what is no code is handed on as text
-        that ``int()`` refuses.
+        half-open session and the trusted device, and hands the code on in ASCII digits.
+        Core reads it with ``int()``, which refuses the text that stands for no code.
         """
-        session = request.session
-        if session.uid or not session.get("pre_uid"):
+        if request.session.uid or not request.session.get("pre_uid"):
             return super().web_totp(redirect=redirect, **kwargs)
         user = request.env["res.users"]._mfa_get_pending()
         if not user:
@@ -64,27 +62,23 @@ class Home(AuthTotpMailHome):
         remember = kwargs.pop("remember", None) and self._mfa_browser_keeps_cookie()
         proves_factor = user._mfa_type() == "totp"
         recovery = bool(kwargs.get("recovery"))
-        typed = kwargs.get("totp_token")
-        digits = totp.normalise_code(typed)
+        typed = kwargs.pop("totp_token", None)
         error = None
         if tokens.normalise_one_time_code(typed):
-            error, response = self._mfa_take_one_time_code(user, kwargs.pop("totp_token"), redirect)
+            error, response = self._mfa_take_one_time_code(user, typed, redirect)
             if response:
                 return response
-        elif recovery and typed is not None and not digits:
-            del kwargs["totp_token"]
+        elif recovery and typed is not None and not totp.normalise_code(typed):
             error = request.env._(
                 "This is no such code. A recovery code has 16 letters and digits, a help code 12."
             )
         elif typed is not None:
-            kwargs["totp_token"] = digits or "no code"
+            kwargs["totp_token"] = totp.normalise_code(typed) or "no code"
         self._mfa_hide_core_cookie()
-        if recovery:
-            # Past ``auth_totp_mail``, which mails a code each time that the form is shown.
-            response = super(AuthTotpMailHome, self).web_totp(redirect=redirect, **kwargs)
-        else:
-            response = super().web_totp(redirect=redirect, **kwargs)
-        if not session.uid:
+        # Past ``auth_totp_mail``, which mails a code each time that the form is shown.
+        core = super(AuthTotpMailHome, self) if recovery else super()
+        response = core.web_totp(redirect=redirect, **kwargs)
+        if not request.session.uid:
             return self._mfa_fill_form(response, redirect, recovery, error)
         request.env.user._mfa_start_session(proven=proves_factor)
         if remember:

@@ -9,6 +9,7 @@ from . import (
     res_users,
     res_users_apikeys,
     res_users_authenticator,
+    res_users_codes,
     res_users_core_bridge,
     res_users_device,
     res_users_help,

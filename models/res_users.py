@@ -1,8 +1,7 @@
 import time
-from datetime import timedelta
 
 from odoo import SUPERUSER_ID, api, fields, models
-from odoo.exceptions import AccessDenied, AccessError, UserError
+from odoo.exceptions import AccessError, UserError
 from odoo.fields import Domain
 from odoo.http import request
 from odoo.tools import SQL
@@ -10,8 +9,6 @@ from odoo.tools.misc import consteq
 
 from odoo.addons.base.models.res_users import check_identity
 
-from ..exceptions import NoCode, SecretUnreadable, UsedCode, WrongCode
-from ..tools import tokens, totp
 from .res_users_identitycheck import PROOF_AGE
 from .res_users_mfa_guarded import check_door
 
@@ -43,7 +40,7 @@ class ResUsers(models.Model):
         "the sessions. NULL until the first change, so that installing ends none.",
     )
     mfa_enabled = fields.Boolean(
-        string="MFA enabled",
+        string="Two-factor authentication",
         compute="_compute_mfa_enabled",
         search="_search_mfa_enabled",
     )
@@ -175,106 +172,11 @@ class ResUsers(models.Model):
             self._mfa_set_proof()
             self._mfa_note_few_codes()
 
-    # -- codes ---------------------------------------------------------------------
-
-    def _mfa_check_code(self, code):
-        """Use up ``code``, whatever it is a code of, and return what that was.
-
-        The try is counted before anything is compared; what is no code at all is
-        neither counted nor compared. A help code opens a login and proves nothing later,
-        a recovery code is good while MFA is on.
-
-        :param code: text as a person types it, or an ``int`` whose leading zeros are gone
-        :return: ``app``, ``recovery`` or ``help``
-        :raise SecondFactorRefused: with a sentence for the person
-        """
+    def _mfa_is_required(self):
+        """Tell whether a policy asks this user for a second factor."""
         self.ensure_one()
-        kind, code = self._mfa_read_code(code)
-        attempts = self.env["res.users.mfa.attempt"]
-        events = self.env["res.users.mfa.event"]
-        failures = attempts._reserve(self, kind)
-        try:
-            subject = self._mfa_accept_code(kind, code)
-        except UsedCode:
-            attempts._take_back(self, kind)
-            events._record_apart(
-                "code_refused", self, note="used before", once_in=timedelta(minutes=1)
-            )
-            raise
-        except SecretUnreadable:
-            attempts._take_back(self, kind)
-            names = ", ".join(self.sudo().authenticator_ids.mapped("name"))
-            events._record_apart(
-                "code_refused",
-                self,
-                names,
-                "secrets cannot be decrypted",
-                once_in=timedelta(hours=1),
-            )
-            raise
-        except WrongCode:
-            events._record_apart("code_refused", self, note=f"wrong {kind} code")
-            self._mfa_tell_locked(kind, failures)
-            raise
-        attempts._clear(self)
-        accepted = "code_accepted" if kind == "app" else f"{kind}_used"
-        events._record(accepted, self, subject)
-        return kind
-
-    def _mfa_read_code(self, code):
-        """Return of which kind ``code`` is, by its form, and its characters.
-
-        :raise NoCode: when it is nothing that could open this account
-        """
-        login = not (request and request.session.uid)
-        if digits := totp.normalise_code(code):
-            return "app", digits
-        one_time = tokens.normalise_one_time_code(code) or ""
-        if self.mfa_enabled and len(one_time) == tokens.RECOVERY_LENGTH:
-            return "recovery", one_time
-        if login and len(one_time) == tokens.HELP_LENGTH:
-            return "help", one_time
-        raise NoCode(
-            self.env._(
-                "Enter the six digits that your authenticator app shows, or a recovery code."
-            )
-        )
-
-    def _mfa_accept_code(self, kind, code):
-        """Return the name of the app whose code this is, or ``None`` for another code.
-
-        :raise WrongCode, UsedCode: see there
-        """
-        if kind == "app":
-            return self.sudo().authenticator_ids._accept(code).name
-        self.env[f"res.users.{kind}.code"]._accept(self, code)
-        if kind == "recovery":
-            self._mfa_tell_recovery_used()
-        else:
-            self._mfa_tell_help_used()
-        return None
-
-    def _mfa_prove(self, code):
-        """Take ``code`` as the proof of this session's user's second factor.
-
-        :raise SecondFactorRefused: as :meth:`_mfa_check_code`
-        """
-        self._mfa_check_code(code)
-        self._mfa_set_proof()
-
-    def _mfa_prove_by_passkey(self, answer):
-        """Take a passkey as the proof of this session's user's second factor.
-
-        :param str answer: to ``/auth/passkey/start-auth``, as JSON
-        :raise AccessDenied: when it is refused
-        """
-        if not self._mfa_has_passkey():
-            raise AccessDenied()
-        credential = {"type": "webauthn", "webauthn_response": answer}
-        self._check_credentials(credential, {"interactive": True})
-
-    def _mfa_has_passkey(self):
-        return "auth_passkey_key_ids" in self._fields and bool(self.auth_passkey_key_ids)
+        policy = self.env["ir.config_parameter"].sudo().get_param("auth_totp.policy")
+        return policy == "all_required" or (policy == "employee_required" and self._is_internal())
 
     # -- the half-open session -----------------------------------------------------
 
@@ -398,18 +300,14 @@ class ResUsers(models.Model):
         if request and request.session.uid in self.ids:
             request.session.pop("mfa_proof", None)
         self._mfa_notify(
-            lambda user: user.env._("Security Update: 2FA Deactivated"),
-            lambda user: user.env._(
-                "Two-factor authentication has been deactivated on your account."
-            ),
+            lambda user: user.env._("Security Update: Two-factor Authentication Disabled"),
+            lambda user: user.env._("Two-factor authentication has been disabled on your account."),
         )
 
     def _mfa_notify_enabled(self):
         self._mfa_notify(
-            lambda user: user.env._("Security Update: 2FA Activated"),
-            lambda user: user.env._(
-                "Two-factor authentication has been activated on your account."
-            ),
+            lambda user: user.env._("Security Update: Two-factor Authentication Enabled"),
+            lambda user: user.env._("Two-factor authentication has been enabled on your account."),
         )
 
     def _mfa_notify(self, subject, content):
@@ -476,6 +374,15 @@ class ResUsers(models.Model):
         return self.action_open_my_account_settings() | {
             "target": "new",
             "context": {"dialog_size": "large"},
+        }
+
+    @api.model
+    def _mfa_action_notify(self, message, after, kind="success"):
+        """Return the action that says ``message`` and goes on with the action ``after``."""
+        return {
+            "type": "ir.actions.client",
+            "tag": "display_notification",
+            "params": {"type": kind, "message": message, "next": after},
         }
 
     def _mfa_action_after(self, users):

@@ -255,18 +255,12 @@ class ResUsers(models.Model):
         if not users:
             raise UserError(self.env._("Two-factor authentication is not enabled."))
         users._mfa_disable()
-        return {
-            "type": "ir.actions.client",
-            "tag": "display_notification",
-            "params": {
-                "type": "warning",
-                "message": self.env._(
-                    "Two-factor authentication disabled for the following user(s): %(names)s",
-                    names=", ".join(users.mapped("name")),
-                ),
-                "next": self.env.user._mfa_action_after(users),
-            },
-        }
+        message = self.env._(
+            "Two-factor authentication disabled for the following user(s): %(names)s",
+            names=", ".join(users.mapped("name")),
+        )
+        after = self.env.user._mfa_action_after(users)
+        return self._mfa_action_notify(message, after, kind="warning")
 
     @check_identity
     def revoke_all_devices(self):

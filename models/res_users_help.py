@@ -5,7 +5,7 @@ from odoo.addons.base.models.res_users import check_identity
 
 
 class ResUsers(models.Model):
-    """Who may be helped by an administrator, and how."""
+    """An administrator's help: who may be helped, and how."""
 
     _inherit = "res.users"
 
@@ -60,6 +60,65 @@ class ResUsers(models.Model):
                 )
             )
 
+    def _mfa_make_help_code(self, reason):
+        """Return a code that gets this user past the second step once.
+
+        The caller has checked rank and second factor. Failures of guessing at an
+        earlier code are forgotten.
+        """
+        self.ensure_one()
+        code = self.env["res.users.help.code"]._make(self)[0]
+        self.env["res.users.mfa.attempt"]._clear(self, "help")
+        self.env["res.users.mfa.event"]._record("help_made", self, note=reason)
+        self._mfa_notify(
+            lambda user: user.env._("Security Update: Help Code Made"),
+            lambda user: user.env._(
+                "An administrator has made a one-time help code for your account, to be told to "
+                "you by phone. It replaces the second step of one login."
+            ),
+        )
+        return code
+
+    def _mfa_reset(self, reason, passkeys=True, api_keys=True):
+        """Remove every factor of these users and end their sessions.
+
+        The caller has checked rank and second factor.
+
+        :param bool passkeys: remove passkeys too
+        :param bool api_keys: remove API keys too
+        :return: a help code by user, for those of whom a policy asks a second factor: a
+            stolen password alone must not enrol
+        """
+        self = self.sudo()
+        self.env["res.users.mfa.event"]._record("reset", self, note=reason)
+        self.authenticator_ids._mfa_open_door().unlink()
+        self.env["res.users.recovery.code"]._void(self)
+        self.env["res.users.help.code"]._void(self)
+        if passkeys and "auth_passkey_key_ids" in self._fields:
+            self.auth_passkey_key_ids.unlink()
+        if api_keys:
+            self.env["res.users.apikeys"].search([("user_id", "in", self.ids)])._remove()
+        self._mfa_set_enabled(False)
+        for user in self:
+            self.env["res.users.mfa.attempt"]._clear(user)
+        self._mfa_notify(
+            lambda user: user.env._("Security Update: Two-factor Authentication Reset"),
+            lambda user: user.env._(
+                "An administrator has reset two-factor authentication on your account: "
+                "authenticator apps, recovery codes and trusted devices are removed."
+            ),
+        )
+        helped = self.filtered(lambda user: user.active and user._mfa_is_required())
+        return {user: user._mfa_make_help_code(reason) for user in helped}
+
+    def _mfa_tell_help_used(self):
+        self._mfa_notify(
+            lambda user: user.env._("Security Update: Help Code Used"),
+            lambda user: user.env._(
+                "The help code that an administrator made for your account was used to log in."
+            ),
+        )
+
     def _mfa_help_sheet(self, code):
         """Return what is shown, once, of the help code that was just made for this user.
 
@@ -76,10 +135,11 @@ class ResUsers(models.Model):
     def _mfa_status(self):
         """Return a row for each of these users, by login, as ``odoo mfa status`` shows it."""
         locks = self.env["res.users.mfa.attempt"]._get_locks(self)
+        archived = self.env._("archived")
         return [
             {
                 "login": user.login,
-                "name": user.name if user.active else self.env._("%s (archived)", user.name),
+                "name": user.name if user.active else f"{user.name} ({archived})",
                 "mfa": "on" if user.mfa_enabled else "off",
                 "apps": len(user.authenticator_ids),
                 "recovery_codes": user.recovery_codes_left,

@@ -15,8 +15,8 @@ KINDS = [
     ("enrolled", "App added"),
     ("renamed", "App renamed"),
     ("removed", "App removed"),
-    ("enabled", "MFA enabled"),
-    ("disabled", "MFA disabled"),
+    ("enabled", "Two-factor authentication enabled"),
+    ("disabled", "Two-factor authentication disabled"),
     ("code_accepted", "Code accepted"),
     ("code_refused", "Code refused"),
     ("locked", "Locked after wrong codes"),
@@ -122,6 +122,9 @@ class ResUsersMfaEvent(models.Model):
     @api.model
     def _record(self, kind, users, subject=None, note=None, *, after=None):
         """Add a line for each of ``users``, in the transaction of what it tells of.
+
+        A note of this addon's own is in English, as in the server's log: a line is stored
+        once for readers of all languages. What happened, ``kind``, is translated.
 
         :param str kind: a key of :data:`KINDS`
         :param users: those concerned; no user where a setting was changed

@@ -84,15 +84,7 @@ class ResUsers(models.Model):
         else:
             message = self.env._("Thank you. You can make your change now.")
             after = {"type": "ir.actions.act_window_close"}
-        return {
-            "type": "ir.actions.client",
-            "tag": "display_notification",
-            "params": {
-                "type": "success",
-                "message": message,
-                "next": after,
-            },
-        }
+        return self._mfa_action_notify(message, after)
 
     @api.model
     def change_password(self, old_passwd, new_passwd):

@@ -126,7 +126,7 @@ class TestEnrolment(EnrolmentCase):
     def test_enrol_the_first_app(self):
         screen = self.open_screen(self.bob)
         secret = self.secret_on(screen)
-        with self.assertOneMail(self.bob, "2FA Activated"):
+        with self.assertOneMail(self.bob, "Authentication Enabled"):
             answer = self.confirm(screen, secret, self.bob, name="My phone")
         self.assertEqual(answer["result"]["params"]["type"], "success")
         self.assertTrue(self.is_on(self.bob))
@@ -427,7 +427,7 @@ class TestButtons(EnrolmentCase):
 
     def test_disable_keeps_the_apps_and_drops_the_devices(self):
         self.assertTrue(self.ann.trusted_device_ids)
-        with self.assertOneMail(self.ann, "2FA Deactivated"):
+        with self.assertOneMail(self.ann, "Authentication Disabled"):
             self.press("res.users", "action_totp_disable", [self.ann.id])
         self.assertFalse(self.is_on(self.ann))
         self.assertEqual(self.apps_of(self.ann), [("Phone", SECRET)])
@@ -461,7 +461,7 @@ class TestButtons(EnrolmentCase):
                 self.message_of(self.press(ENABLING, "action_enable", [dialog]))
                 self.assertFalse(self.is_on(self.ann))
         self.call(ENABLING, "write", [dialog], {"confirmation_code": code_of(SECRET, 1)})
-        with self.assertOneMail(self.ann, "2FA Activated"):
+        with self.assertOneMail(self.ann, "Authentication Enabled"):
             self.press(ENABLING, "action_enable", [dialog])
         self.assertTrue(self.is_on(self.ann))
         self.assertLoggedIn(self.ann)
@@ -736,7 +736,7 @@ class TestPortal(EnrolmentCase):
         screen, secret = self.open_core_screen()
         self.message_of(self.enable(screen, code_of(secret, 5)))
         self.assertFalse(self.is_on(self.portal))
-        with self.assertOneMail(self.portal, "2FA Activated"):
+        with self.assertOneMail(self.portal, "Authentication Enabled"):
             self.assertNotIn("error", self.enable(screen, code_of(secret)))
         self.assertTrue(self.is_on(self.portal))
         self.assertEqual(self.apps_of(self.portal)[0][1], secret)

@@ -307,7 +307,7 @@ class TestReset(HelpCase):
         return self.env["res.users.apikeys"].search_count([("user_id", "=", user.id)])
 
     def test_removes_all(self):
-        with self.assertOneMail(self.ann, "2FA Reset"):
+        with self.assertOneMail(self.ann, "Authentication Reset"):
             action = self.reset(self.ann)
         self.assertEqual(action["tag"], "display_notification")
         self.assertIn(self.ann.name, action["params"]["message"])

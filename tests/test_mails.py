@@ -34,16 +34,17 @@ class TestMails(TrailCase):
         self.enrol(ann, OTHER_SECRET, "Tablet")
         recovery = ann._mfa_make_recovery_codes()
         return (
-            ("2FA Deactivated", "deactivated", ann._mfa_disable),
-            ("2FA Activated", "activated", ann._mfa_enable),
+            ("Two-factor Authentication Disabled", "disabled", ann._mfa_disable),
+            ("Two-factor Authentication Enabled", "enabled", ann._mfa_enable),
             ("Authenticator App Added", "Third", lambda: ann._mfa_enrol("Third", SECRET, 1)),
             ("Authenticator App Removed", "Tablet", self.remove_app),
             ("Recovery Code Used", "9", lambda: ann._mfa_check_code(recovery[0])),
             ("New Recovery Codes", "void", ann._mfa_make_recovery_codes),
+            ("Help Code Made", "phone", lambda: ann._mfa_make_help_code("Lost")),
             ("Help Code Used", "help code", self.use_help_code),
             ("Wrong Codes", "5 wrong codes", lambda: ann._mfa_tell_locked("app", 5)),
             ("App Codes Closed", "100 wrong codes", lambda: ann._mfa_tell_locked("app", 100)),
-            ("2FA Reset", "reset", lambda: ann._mfa_reset("Lost")),
+            ("Two-factor Authentication Reset", "reset", lambda: ann._mfa_reset("Lost")),
         )
 
     def remove_app(self):

@@ -54,15 +54,8 @@ class MfaDialog:
         :param dict then: the action that follows, instead of one's own settings
         """
         self._mfa_forget()
-        return {
-            "type": "ir.actions.client",
-            "tag": "display_notification",
-            "params": {
-                "type": "success",
-                "message": message,
-                "next": then or self.env.user._mfa_action_security(),
-            },
-        }
+        user = self.env.user
+        return user._mfa_action_notify(message, then or user._mfa_action_security())
 
     @api.model_create_multi
     def create(self, vals_list):

@@ -3,7 +3,6 @@ from odoo.exceptions import UserError
 
 from odoo.addons.base.models.res_users import check_identity
 
-from ..models.res_users_mfa_guarded import open_door
 from .mfa_dialog import MfaDialog
 
 
@@ -68,22 +67,15 @@ class ResUsersMfaHelp(MfaDialog, models.TransientModel):
             users._mfa_check_help_code()
             codes = {user: user._mfa_make_help_code(reason) for user in users}
             message = ""
-        open_door(self).unlink()
+        self._mfa_forget()
         return self._mfa_show(codes, message)
 
     @api.model
     def _mfa_show(self, codes, message):
         """Return the action that shows ``codes``, a help code by user, or ``message`` alone."""
         if not codes:
-            return {
-                "type": "ir.actions.client",
-                "tag": "display_notification",
-                "params": {
-                    "type": "success",
-                    "message": message,
-                    "next": {"type": "ir.actions.act_window_close"},
-                },
-            }
+            close = {"type": "ir.actions.act_window_close"}
+            return self.env.user._mfa_action_notify(message, close)
         return {
             "type": "ir.actions.client",
             "tag": "mfa_help_codes",

@@ -18,7 +18,6 @@ export class HelpCodesDialog extends Component {
 
     setup() {
         this.title = this.props.codes.length > 1 ? _t("Help Codes") : _t("Help Code");
-        this.copied = _t("Copied");
     }
 
     formatUntil(validUntil) {
