@@ -43,13 +43,24 @@ class MfaCase(HttpCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.ann = new_test_user(
-            cls.env, "mfa_ann", password="mfa_ann_password", email="ann@example.com", tz="UTC"
-        )
-        cls.bob = new_test_user(
-            cls.env, "mfa_bob", password="mfa_bob_password", email="bob@example.com", tz="UTC"
-        )
+        cls.ann = cls.new_person("mfa_ann")
+        cls.bob = cls.new_person("mfa_bob")
         cls.enrol(cls.ann)
+
+    @classmethod
+    def new_person(cls, login, groups="base.group_user"):
+        """Return a new user with a password, an address and no app.
+
+        ``mfa_ann`` has the password ``mfa_ann_password`` and the address ``ann@example.com``.
+        """
+        return new_test_user(
+            cls.env,
+            login,
+            groups,
+            password=f"{login}_password",
+            email=f"{login.removeprefix('mfa_')}@example.com",
+            tz="UTC",
+        )
 
     def setUp(self):
         super().setUp()

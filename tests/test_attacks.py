@@ -1,7 +1,7 @@
 """Ways around the second factor that somebody found once; each stays shut."""
 
 import odoo.http
-from odoo.tests import new_test_user, tagged
+from odoo.tests import tagged
 from odoo.tools import mute_logger
 
 from .common import OTHER_SECRET, SECRET, code_of
@@ -13,12 +13,8 @@ class TestAttacks(EnrolmentCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.portal = new_test_user(
-            cls.env, "mfa_portal", groups="base.group_portal", password="mfa_portal_password"
-        )
-        cls.admin = new_test_user(
-            cls.env, "mfa_admin", groups="base.group_system", password="mfa_admin_password"
-        )
+        cls.portal = cls.new_person("mfa_portal", "base.group_portal")
+        cls.admin = cls.new_person("mfa_admin", "base.group_system")
 
     def failures(self):
         self.env.invalidate_all()

@@ -9,7 +9,7 @@ from cryptography.fernet import Fernet
 from freezegun import freeze_time
 
 from odoo.exceptions import AccessError, UserError
-from odoo.tests import new_test_user, tagged
+from odoo.tests import tagged
 from odoo.tools import config, mute_logger
 
 from ..hooks import post_init_hook, uninstall_hook
@@ -207,13 +207,7 @@ class TestEncryptedPortal(Keys, EnrolmentCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.portal = new_test_user(
-            cls.env,
-            "mfa_portal",
-            "base.group_portal",
-            password="mfa_portal_password",
-            email="portal@example.com",
-        )
+        cls.portal = cls.new_person("mfa_portal", "base.group_portal")
 
     def open_core_screen(self):
         """Do what the portal page's script does; return the screen and all that it reads."""

@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import pyotp
 
 from odoo import http
-from odoo.tests import new_test_user, tagged
+from odoo.tests import tagged
 from odoo.tools import mute_logger
 
 from .common import OTHER_SECRET, SECRET, MfaCase, code_of
@@ -712,13 +712,7 @@ class TestPortal(EnrolmentCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.portal = new_test_user(
-            cls.env,
-            "mfa_portal",
-            "base.group_portal",
-            password="mfa_portal_password",
-            email="portal@example.com",
-        )
+        cls.portal = cls.new_person("mfa_portal", "base.group_portal")
 
     def open_core_screen(self):
         answer = self.press("res.users", "action_totp_enable_wizard", [self.portal.id], self.portal)

@@ -4,7 +4,7 @@ from functools import partial
 from freezegun import freeze_time
 
 from odoo import fields
-from odoo.tests import new_test_user, tagged
+from odoo.tests import tagged
 from odoo.tools import mute_logger
 
 from .common import OTHER_SECRET, SECRET, code_of
@@ -29,17 +29,6 @@ class HelpCase(EnrolmentCase):
             cls.enrol(user, OTHER_SECRET)
         cls.env["ir.config_parameter"].set_param("base.login_cooldown_after", "0")
         cls.env.flush_all()
-
-    @classmethod
-    def new_person(cls, login, groups):
-        return new_test_user(
-            cls.env,
-            login,
-            groups,
-            password=f"{login}_password",
-            email=f"{login}@example.com",
-            tz="UTC",
-        )
 
     def setUp(self):
         super().setUp()

@@ -4,7 +4,7 @@ from datetime import timedelta
 from freezegun import freeze_time
 
 from odoo import fields, http
-from odoo.tests import new_test_user, tagged
+from odoo.tests import tagged
 
 from ..hooks import post_init_hook, uninstall_hook
 from .common import OTHER_SECRET, SECRET, MfaCase, at, code_of
@@ -14,14 +14,8 @@ class HookCase(MfaCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.carl = cls.new_user("mfa_carl")
-        cls.dora = cls.new_user("mfa_dora")
-
-    @classmethod
-    def new_user(cls, login):
-        return new_test_user(
-            cls.env, login, password=f"{login}_password", email=f"{login}@example.com"
-        )
+        cls.carl = cls.new_person("mfa_carl")
+        cls.dora = cls.new_person("mfa_dora")
 
     def hold_in_core(self, user, secret, counter=None):
         """Let ``user`` have a second factor as core keeps it."""

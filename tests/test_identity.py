@@ -3,7 +3,7 @@
 import json
 
 import odoo.http
-from odoo.tests import new_test_user, tagged
+from odoo.tests import tagged
 from odoo.tools import mute_logger
 
 from .common import OTHER_SECRET, SECRET, MfaCase, code_of
@@ -169,16 +169,8 @@ class TestOwnAccount(IdentityCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.admin = new_test_user(
-            cls.env, "mfa_admin", groups="base.group_system", password="mfa_admin_password"
-        )
-        cls.portal = new_test_user(
-            cls.env,
-            "mfa_portal",
-            groups="base.group_portal",
-            password="mfa_portal_password",
-            email="portal@example.com",
-        )
+        cls.admin = cls.new_person("mfa_admin", "base.group_system")
+        cls.portal = cls.new_person("mfa_portal", "base.group_portal")
 
     def accepts(self, user, password):
         """Tell whether this is the password of the user."""
@@ -519,9 +511,7 @@ class TestPasskeys(PasskeyCase):
     @mute_logger("odoo.http", "odoo.models", "odoo.addons.base.models.ir_model")
     def test_ways_around(self):
         """Records and one's own user written directly, with all rights that there are."""
-        admin = new_test_user(
-            self.env, "mfa_admin", groups="base.group_system", password="mfa_admin_password"
-        )
+        admin = self.new_person("mfa_admin", "base.group_system")
         self.enrol(admin, OTHER_SECRET)
         mine, hers = self.own_passkey(admin), None
         self.passkey = Passkey(self.base_url())
@@ -551,9 +541,7 @@ class TestPasskeys(PasskeyCase):
         self.assertFalse(self.ann.with_user(self.ann).auth_passkey_key_ids - hers)
 
     def test_administrator_with_a_proof_deletes_a_colleague_s(self):
-        admin = new_test_user(
-            self.env, "mfa_admin", groups="base.group_system", password="mfa_admin_password"
-        )
+        admin = self.new_person("mfa_admin", "base.group_system")
         self.enrol(admin, OTHER_SECRET)
         key = self.own_passkey(self.ann)
         self.fresh(admin)
@@ -604,9 +592,7 @@ class TestPasskeys(PasskeyCase):
 
     def test_portal_dialog_takes_the_passkey(self):
         """Core's portal dialog asks for the password; the passkey stands for the code."""
-        portal = new_test_user(
-            self.env, "mfa_portal", groups="base.group_portal", password="mfa_portal_password"
-        )
+        portal = self.new_person("mfa_portal", "base.group_portal")
         self.enrol(portal, OTHER_SECRET)
         self.own_passkey(portal)
         self.stale(portal)

@@ -1,4 +1,4 @@
-from odoo.tests import new_test_user, tagged
+from odoo.tests import tagged
 from odoo.tools import mute_logger
 
 from .common import OTHER_SECRET, SECRET, code_of
@@ -24,8 +24,8 @@ class TestRank(EnrolmentCase):
             ("other system", "base.group_user,base.group_system"),
             ("portal", "base.group_portal"),
         ):
-            cls.people[name] = cls.new_person(name, groups)
-        employee = cls.new_person("plain employee", "base.group_user")
+            cls.people[name] = cls.new_person("mfa_" + name.replace(" ", "_"), groups)
+        employee = cls.new_person("mfa_plain_employee")
         cls.people["plain employee"] = employee
         for name, user in cls.people.items():
             if name != "employee":
@@ -33,13 +33,6 @@ class TestRank(EnrolmentCase):
             cls.enrol(user, OTHER_SECRET, "Tablet")
             cls.make_device(user)
         cls.env.flush_all()
-
-    @classmethod
-    def new_person(cls, name, groups):
-        login = "mfa_" + name.replace(" ", "_")
-        return new_test_user(
-            cls.env, login, groups, password=f"{login}_password", email=f"{login}@example.com"
-        )
 
     @classmethod
     def make_device(cls, user):

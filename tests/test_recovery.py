@@ -9,7 +9,7 @@ from unittest import skipUnless
 from urllib.parse import unquote
 
 import odoo.http
-from odoo.tests import new_test_user, tagged
+from odoo.tests import tagged
 from odoo.tools import mute_logger
 
 from ..tools import tokens
@@ -351,13 +351,7 @@ class TestRecoveryLogin(RecoveryCase):
         self.assertTrue(self.is_on(self.ann))
 
     def test_portal_user(self):
-        paul = new_test_user(
-            self.env,
-            "mfa_paul",
-            groups="base.group_portal",
-            password="mfa_paul_password",
-            email="paul@example.com",
-        )
+        paul = self.new_person("mfa_paul", "base.group_portal")
         self.enrol(paul)
         code = paul._mfa_make_recovery_codes()[0]
         page = self.post(PAGES + "lost", self.use_code(code, paul), answer="lost")

@@ -6,7 +6,7 @@ import pyotp
 
 from odoo import fields
 from odoo.api import SUPERUSER_ID
-from odoo.tests import get_db_name, new_test_user, tagged
+from odoo.tests import get_db_name, tagged
 from odoo.tools import mute_logger
 
 from ..tools import tokens
@@ -55,9 +55,7 @@ class RpcCase(Buttons, MfaCase):
             ("mfa_manager", "base.group_user,base.group_erp_manager"),
             ("mfa_admin", "base.group_user,base.group_system"),
         ):
-            cls.people[login] = new_test_user(
-                cls.env, login, groups, password=f"{login}_password", email=f"{login}@example.com"
-            )
+            cls.people[login] = cls.new_person(login, groups)
         cls.secrets = {}
         cls.records = {login: cls.furnish(login, user) for login, user in cls.people.items()}
         cls.env.flush_all()
@@ -693,9 +691,7 @@ class TestXmlRpc(RpcCase):
 
     def test_password_is_refused_at_once_after_enabling(self):
         """With a warm cache of credentials: core keeps those that were right."""
-        user = new_test_user(
-            self.env, "mfa_fay", "base.group_user", password="mfa_fay_password", email="f@x.org"
-        )
+        user = self.new_person("mfa_fay")
         self.env["res.users.authenticator"]._enrol(user, "Phone", SECRET)
         self.env.flush_all()
         for _warm in range(2):

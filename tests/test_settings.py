@@ -29,9 +29,7 @@ class TestSettings(MfaCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.admin = new_test_user(
-            cls.env, "mfa_admin", "base.group_user,base.group_system", email="a@example.com"
-        )
+        cls.admin = cls.new_person("mfa_admin", "base.group_user,base.group_system")
 
     def setUp(self):
         super().setUp()

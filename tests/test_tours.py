@@ -1,7 +1,7 @@
 from contextlib import contextmanager
 
 from odoo import http
-from odoo.tests import new_test_user, tagged
+from odoo.tests import tagged
 
 from odoo.addons.auth_totp.controllers.home import Home
 
@@ -12,9 +12,7 @@ class TourCase(MfaCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.carl = new_test_user(
-            cls.env, "mfa_carl", password="mfa_carl_password", email="carl@example.com", tz="UTC"
-        )
+        cls.carl = cls.new_person("mfa_carl")
 
     @contextmanager
     def codes_for_tours(self):
@@ -73,13 +71,7 @@ class TestTours(TourCase):
         self.assertEqual(self.ann.recovery_codes_left, 10)
 
     def make_administrator(self):
-        admin = new_test_user(
-            self.env,
-            "mfa_admin",
-            groups="base.group_system",
-            password="mfa_admin_password",
-            email="admin@example.com",
-        )
+        admin = self.new_person("mfa_admin", "base.group_system")
         self.enrol(admin)
 
     def test_administrator_helps(self):
@@ -130,13 +122,7 @@ class TestTours(TourCase):
         self.assertEqual({key: get_param(key) for key in saved}, saved)
 
     def test_portal(self):
-        paul = new_test_user(
-            self.env,
-            "mfa_paul",
-            groups="base.group_portal",
-            password="mfa_paul_password",
-            email="paul@example.com",
-        )
+        paul = self.new_person("mfa_paul", "base.group_portal")
         self.enrol(paul)
         self.run_tour("/my/security", "mfa_portal", "mfa_paul")
         self.assertFalse(paul.mfa_enabled)

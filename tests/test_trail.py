@@ -1,5 +1,5 @@
 from odoo.fields import Command
-from odoo.tests import new_test_user, tagged
+from odoo.tests import tagged
 
 from .common import FIREFOX, OTHER_SECRET, SECRET, code_of
 from .test_enrolment import APP, RENAMING, EnrolmentCase
@@ -19,12 +19,6 @@ class TrailCase(EnrolmentCase):
         cls.portal = cls.new_person("mfa_portal", "base.group_portal")
         cls.manager = cls.new_person("mfa_manager", "base.group_user,base.group_erp_manager")
         cls.system = cls.new_person("mfa_system", "base.group_user,base.group_system")
-
-    @classmethod
-    def new_person(cls, login, groups):
-        return new_test_user(
-            cls.env, login, groups, password=f"{login}_password", email=f"{login}@example.com"
-        )
 
     def setUp(self):
         super().setUp()
