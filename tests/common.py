@@ -75,6 +75,11 @@ class MfaCase(HttpCase):
         cls.env.flush_all()
         return app
 
+    def new_code(self, secret=SECRET, now=None):
+        """Return a code as :func:`code_of` does, good though it was used a moment ago."""
+        self.env.cr.execute("UPDATE res_users_authenticator SET last_step = NULL")
+        return code_of(secret, now=now)
+
     # -- a browser -----------------------------------------------------------------
 
     def new_browser(self, user_agent=None):

@@ -71,6 +71,14 @@ class EnrolmentCase(Buttons, MfaCase):
         self.assertEqual(action["result"]["res_model"], ENROLMENT)
         return action["result"]["res_id"]
 
+    def open_core_screen(self, user):
+        """Do what the portal page's script does; return the screen and all that it reads."""
+        action = self.press("res.users", "action_totp_enable_wizard", [user.id], user)["result"]
+        self.assertEqual(action["res_model"], CORE_WIZARD)
+        [row] = self.call(CORE_WIZARD, "read", [action["res_id"]], [])["result"]
+        row["secret"] = row["secret"].replace(" ", "")
+        return action["res_id"], row
+
     def read_screen(self, screen):
         context = {"bin_size": True}
         return self.call(ENROLMENT, "web_read", [screen], self.SPEC, context=context)["result"][0]
@@ -714,20 +722,14 @@ class TestPortal(EnrolmentCase):
         super().setUpClass()
         cls.portal = cls.new_person("mfa_portal", "base.group_portal")
 
-    def open_core_screen(self):
-        answer = self.press("res.users", "action_totp_enable_wizard", [self.portal.id], self.portal)
-        self.assertEqual(answer["result"]["res_model"], CORE_WIZARD)
-        screen = answer["result"]["res_id"]
-        row = self.call(CORE_WIZARD, "read", [screen], [])["result"][0]
-        return screen, row["secret"].replace(" ", "")
-
     def enable(self, screen, code):
         with mute_logger("odoo.http"):
             return self.call(CORE_WIZARD, "enable", [screen], context={"code": code})
 
     def test_portal_user_enrols(self):
         self.post_password(self.portal)
-        screen, secret = self.open_core_screen()
+        screen, row = self.open_core_screen(self.portal)
+        secret = row["secret"]
         self.message_of(self.enable(screen, code_of(secret, 5)))
         self.assertFalse(self.is_on(self.portal))
         with self.assertOneMail(self.portal, "Authentication Enabled"):
@@ -743,7 +745,7 @@ class TestPortal(EnrolmentCase):
 
     def test_secret_of_the_client_leads_to_no_app(self):
         self.post_password(self.portal)
-        screen, _secret = self.open_core_screen()
+        screen, _row = self.open_core_screen(self.portal)
         values = {"user_id": self.portal.id, "secret": THIEF_SECRET}
         forged = {f"default_{name}": value for name, value in values.items()}
         with mute_logger("odoo.http"):
@@ -762,7 +764,8 @@ class TestPortal(EnrolmentCase):
     def test_emptied_secret_leads_to_no_app(self):
         """Core empties its screen when it is done; the code of no key is known to all."""
         self.post_password(self.portal)
-        screen, secret = self.open_core_screen()
+        screen, row = self.open_core_screen(self.portal)
+        secret = row["secret"]
         self.enable(screen, code_of(secret))
         self.press("res.users", "action_totp_disable", [self.portal.id], self.portal)
         for code in ("328482", "812658", "000000"):

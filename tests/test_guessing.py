@@ -77,10 +77,6 @@ class GuessCase(EnrolmentCase):
         self.env.invalidate_all()
         return {row.counter.split()[0]: row.failures for row in self.attempts.search([])}
 
-    def new_code(self, secret=SECRET):
-        self.env.cr.execute("UPDATE res_users_authenticator SET last_step = NULL")
-        return code_of(secret)
-
     def assertGuessingIsVain(self, kind, guess, wrong, right):
         """Give 49 wrong codes and the right one; five are compared.
 
@@ -455,8 +451,7 @@ class TestWaiting(GuessCase):
             return self.rpc("/mfa/identity", code=code)["result"]["error"]
 
     def right(self):
-        self.env.cr.execute("UPDATE res_users_authenticator SET last_step = NULL")
-        return code_of(SECRET, now=self.begin + self.now)
+        return self.new_code(now=self.begin + self.now)
 
     def test_wait_doubles_from_a_minute_to_an_hour(self):
         for _free in range(FREE):
