@@ -792,8 +792,8 @@ class TestPortal(EnrolmentCase):
         self.enrol(self.portal, OTHER_SECRET)
         self.sign_in(self.portal)
         self.assertEqual(self.prove(), {"needs_code": True, "error": False})
-        self.assertEqual(self.prove(code_of(OTHER_SECRET)), {"needs_code": False, "error": False})
-        self.assertEqual(self.prove(), {"needs_code": False, "error": False})
+        for answer in (self.prove(code_of(OTHER_SECRET)), self.prove()):
+            self.assertEqual((answer["needs_code"], answer["error"]), (False, False))
         answer = self.press("res.users", "action_totp_disable", [self.portal.id])
         self.assertTrue(self.is_identity_check(answer), "the password is asked as well")
         self.identify(answer, self.portal)
@@ -839,6 +839,7 @@ class TestPortal(EnrolmentCase):
 
     def test_route_asks_nothing_of_a_user_without_mfa(self):
         self.sign_in(self.portal)
-        self.assertEqual(self.prove("123456"), {"needs_code": False, "error": False})
+        answer = self.prove("123456")
+        self.assertEqual((answer["needs_code"], answer["error"]), (False, False))
         session = http.root.session_store.get(self.opener.cookies["session_id"])
         self.assertNotIn("mfa_proof", session)

@@ -28,7 +28,7 @@ GUESSES = 50
 FREE = 5
 WAIT = "Too many wrong codes"
 READS = {
-    "app": r'SELECT id, secret_key FROM "res_users_authenticator"',
+    "app": r'SELECT id, "secret_key" FROM "res_users_authenticator"',
     "recovery": r'DELETE FROM "res_users_recovery_code" WHERE user_id = \d+ AND code_hash',
     "help": r'DELETE FROM "res_users_help_code" WHERE user_id = \d+ AND code_hash',
 }
@@ -484,7 +484,7 @@ class TestWaiting(GuessCase):
         self.assertEqual(self.rows(), {"app": 100})
         subjects = self.env["mail.mail"].sudo().search([]).mapped("subject")
         self.assertEqual(subjects.count("Security Update: Wrong Codes"), 1)
-        self.assertEqual(subjects.count("Security Update: Codes Closed"), 1)
+        self.assertEqual(subjects.count("Security Update: App Codes Closed"), 1)
 
     def close(self):
         self.attempts._mfa_open_door().create(
