@@ -39,7 +39,7 @@ class AuthTimeoutCase(MfaCase):
 class TestAuthTimeout(AuthTimeoutCase):
     def test_lock_is_opened_by_a_code_once(self):
         self.ann.group_ids[0].lock_timeout_inactivity = 15
-        self.log_in(code=code_of(SECRET, offset=-1))
+        self.log_in(offset=-1)
         self.be_idle()
         self.assertTrue(self.is_locked())
         self.assertIn("totp", self.check()["result"]["auth_methods"])
@@ -55,7 +55,7 @@ class TestAuthTimeout(AuthTimeoutCase):
     def test_second_factor_after_the_password(self):
         group = self.ann.group_ids[0]
         group.write({"lock_timeout_inactivity": 15, "lock_timeout_inactivity_mfa": True})
-        self.log_in(code=code_of(SECRET, offset=-1))
+        self.log_in(offset=-1)
         self.be_idle()
         answer = self.check(type="password", password="mfa_ann_password")
         self.assertTrue(answer["result"]["mfa"])
