@@ -104,8 +104,6 @@ class TestGuardedButtons(IdentityCase):
         )
 
     def test_recovery_codes(self):
-        if not hasattr(self.env["res.users"], "action_mfa_recovery_codes"):
-            self.skipTest("no such button")
         self.assertAsksFirst(
             self.press_on("res.users", "action_mfa_recovery_codes", [self.ann.id]),
             lambda: self.ann.recovery_codes_left,
