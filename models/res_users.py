@@ -358,17 +358,6 @@ class ResUsers(models.Model):
             ._mfa_dialog(self.env._("Enable Two-Factor Authentication"))
         )
 
-    def action_mfa_events(self):
-        """Open what happened to the second factor of this user."""
-        self.ensure_one()
-        action = self.env["ir.actions.act_window"]._for_xml_id(
-            "auth_totp_mfa.action_res_users_mfa_event"
-        )
-        return action | {
-            "display_name": self.env._("Two-factor events of %(user)s", user=self.name),
-            "domain": [("user_id", "=", self.id)],
-        }
-
     def _mfa_action_security(self):
         """Return the action that shows one's own two-factor settings in a dialog."""
         return self.action_open_my_account_settings() | {

@@ -56,16 +56,36 @@ def get_keys(env):
 def write_secret(record, column, secret):
     """Store ``secret`` in a raw column of ``record``, sealed where there is a key.
 
-    :raise UserError: when the key is malformed; nothing is stored in plain text then
+    :raise UserError: when the key is malformed, or missing where apps have been sealed;
+        nothing is stored in plain text then
     """
+    keys = get_keys(record.env)
+    if secret and not keys:
+        _check_none_sealed(record.env)
     query = SQL(
         "UPDATE %s SET %s = %s WHERE id = %s",
         SQL.identifier(record._table),
         SQL.identifier(column),
-        secret and cipher.seal(get_keys(record.env), secret),
+        secret and cipher.seal(keys, secret),
         record.id,
     )
     execute_unlogged(record.env.cr, query)
+
+
+def _check_none_sealed(env):
+    """:raise UserError: when a server without a key would store what others encrypt"""
+    env.cr.execute(
+        "SELECT FROM res_users_authenticator WHERE starts_with(secret_key, %s) LIMIT 1",
+        [cipher.MARKER],
+    )
+    if env.cr.rowcount:
+        raise UserError(
+            env._(
+                "The encryption key of this server is missing, so that no app can be added. "
+                "Please tell your administrator to set %(option)s.",
+                option=OPTION,
+            )
+        )
 
 
 def execute_unlogged(cr, query):

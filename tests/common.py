@@ -113,12 +113,15 @@ class MfaCase(HttpCase):
             data={"totp_token": code, "csrf_token": self.csrf_of(page), **values},
         )
 
-    def log_in(self, user=None, code=None, **values):
-        """Log in with password and code; return the last answer."""
+    def log_in(self, user=None, code=None, offset=0, **values):
+        """Log in with password and code; return the last answer.
+
+        :param int offset: time steps from now of the code, where none is given
+        """
         user = user or self.ann
         page = self.post_password(user)
         self.assertIn("totp_token", page.text, "the second step should be asked")
-        return self.post_code(page, code or code_of(SECRET), **values)
+        return self.post_code(page, code or code_of(SECRET, offset), **values)
 
     def session_uid(self):
         """Return the user of the browser's session, or ``None``."""

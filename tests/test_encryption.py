@@ -130,6 +130,18 @@ class TestEncryptedEnrolment(Keys, EnrolmentCase):
         secret = self.enrol_on_screen()
         self.assertEqual(self.stored(), [SECRET, secret])
 
+    def test_missing_key_stores_nothing_in_plain(self):
+        """Such as on the second server, which nobody told the key."""
+        self.use(OLD)
+        self.encrypt()
+        before = self.stored()
+        self.use()
+        self.post_password(self.bob)
+        with mute_logger("odoo.http"):
+            answer = self.press("res.users", "action_totp_enable_wizard", [self.bob.id], self.bob)
+        self.assertIn(OPTION, self.message_of(answer))
+        self.assertEqual(self.stored(), before)
+
     def test_environment_goes_before_the_file(self):
         self.use(OLD)
         for text, sealed_by in ((NEW, NEW), ("  ", OLD), ("", OLD)):

@@ -424,7 +424,7 @@ class TestButtons(EnrolmentCase):
         self.assertFalse(self.ann.trusted_device_ids)
         self.assertLoggedIn(self.ann)
         self.new_browser()
-        self.log_in(code=code_of(SECRET, 1))
+        self.log_in(offset=1)
         self.assertLoggedOut()
 
     def test_last_app_is_removed_while_mfa_is_off(self):

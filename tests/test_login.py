@@ -126,7 +126,7 @@ class TestLogin(MfaCase):
         self.assertLoggedOut()
 
     def test_earlier_step_is_refused_after_a_later_one(self):
-        self.log_in(code=code_of(SECRET, offset=1))
+        self.log_in(offset=1)
         self.new_browser()
         self.log_in(code=code_of(SECRET))
         self.assertLoggedOut()

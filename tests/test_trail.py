@@ -368,9 +368,12 @@ class TestTrail(TrailCase):
                 self.assertEqual(
                     menu.id in self.env["ir.ui.menu"].with_user(user)._visible_menu_ids(), expected
                 )
-        self.sign_in(self.manager)
-        action = self.call("res.users", "action_mfa_events", self.ann.ids)["result"]
-        self.assertEqual(action["domain"], [["user_id", "=", self.ann.id]])
+        action = self.env.ref("auth_totp_mfa.action_res_users_mfa_event")
+        form = self.env.ref("base.view_users_form").id
+        for user, expected in ((self.manager, True), (self.bob, False)):
+            self.sign_in(user)
+            view = self.call("res.users", "get_views", [[form, "form"]])["result"]["views"]["form"]
+            self.assertEqual(f'name="{action.id}"' in view["arch"], expected)
 
     def test_search_panel(self):
         self.env[EVENT]._record_apart("code_refused", self.ann, note="app")
