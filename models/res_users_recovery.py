@@ -15,14 +15,8 @@ class ResUsers(models.Model):
 
     _inherit = "res.users"
 
-    recovery_codes_left = fields.Integer(
-        compute="_compute_recovery_codes_left",
-        groups="base.group_erp_manager",
-        help="Shown to the owner, and to who may help: not to every colleague.",
-    )
-    recovery_codes_few = fields.Boolean(
-        compute="_compute_recovery_codes_left", groups="base.group_erp_manager"
-    )
+    recovery_codes_left = fields.Integer(compute="_compute_recovery_codes_left")
+    recovery_codes_few = fields.Boolean(compute="_compute_recovery_codes_left")
 
     @property
     def SELF_READABLE_FIELDS(self):
@@ -41,7 +35,7 @@ class ResUsers(models.Model):
         self.ensure_one()
         if request and request.session.uid == self.id:
             request.session.pop("mfa_codes_left", None)
-        had = self.sudo().recovery_codes_left
+        had = self.recovery_codes_left
         codes = self.env["res.users.recovery.code"]._make(self, NUMBER)
         self.invalidate_recordset(["recovery_codes_left", "recovery_codes_few"], flush=False)
         self.env["res.users.mfa.event"]._record("recovery_made", self)
@@ -118,7 +112,7 @@ class ResUsers(models.Model):
             request.session["mfa_codes_left"] = user.recovery_codes_left
 
     def _mfa_tell_recovery_used(self):
-        left = self.sudo().recovery_codes_left
+        left = self.recovery_codes_left
         self._mfa_notify(
             lambda user: user.env._("Security Update: Recovery Code Used"),
             lambda user: user.env._(

@@ -443,16 +443,6 @@ class TestFewCodes(RecoveryCase):
             self.assertEqual(answer["result"]["params"]["next"].get("tag"), tag)
         self.assertEqual(self.left(self.bob), 10)
 
-    @mute_logger("odoo.http")
-    def test_number_is_for_the_owner_and_who_may_help(self):
-        for user, sees in ((self.ann, True), (self.bob, False)):
-            self.sign_in(user)
-            answer = self.call("res.users", "read", [self.ann.id], ["recovery_codes_left"])
-            self.assertEqual("result" in answer, sees, answer)
-        self.bob.group_ids |= self.env.ref("base.group_erp_manager")
-        answer = self.call("res.users", "read", [self.ann.id], ["recovery_codes_left"])
-        self.assertEqual(answer["result"][0]["recovery_codes_left"], 10)
-
     def test_button_is_for_the_owner_with_mfa_on(self):
         self.sign_in(self.bob, password_age=1)
         answer = self.press("res.users", "action_mfa_recovery_codes", [self.bob.id])

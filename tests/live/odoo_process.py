@@ -116,6 +116,14 @@ class ScratchOdoo(Odoo):
         shutil.rmtree(files, ignore_errors=True)
 
 
+def mfa_argv(*options, database):
+    """Return how a shell runs ``odoo mfa``, on ``database`` where one is named."""
+    python, script, addons_path = json.loads(os.environ["MFA_ODOO_COMMAND"])[:3]
+    assert addons_path.startswith("--addons-path=")
+    named = ["-d", database] if database else []
+    return [python, script, addons_path, "mfa", *options, *named]
+
+
 def execute(sql):
     """Run what concerns whole databases."""
     connection = psycopg2.connect(dbname="postgres", connect_timeout=10)

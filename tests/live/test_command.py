@@ -1,6 +1,5 @@
 """``odoo mfa`` on the database of two running servers."""
 
-import json
 import os
 import pty
 import re
@@ -8,7 +7,7 @@ import subprocess
 import tempfile
 import unittest
 
-from odoo_process import START_LIMIT, needs_odoo
+from odoo_process import START_LIMIT, mfa_argv, needs_odoo
 from support import (
     DATABASE,
     SERVERS,
@@ -107,6 +106,9 @@ class Command(unittest.TestCase):
         person = make_people(1)[0]
         self.assertRefused("password alone", "help-code", "--yes", person.login)
 
+    def test_encrypt_without_a_key(self):
+        self.assertRefused("no key to encrypt with", "encrypt", "--yes")
+
     def test_unknown_database(self):
         self.assertRefused("does not exist", "status", database="mfa_no_such_database")
 
@@ -120,10 +122,7 @@ class Command(unittest.TestCase):
     # -- running it ----------------------------------------------------------------------
 
     def argv(self, *options, database=DATABASE):
-        python, script, addons_path = json.loads(os.environ["MFA_ODOO_COMMAND"])[:3]
-        self.assertTrue(addons_path.startswith("--addons-path="))
-        command = [python, script, addons_path, "mfa", *options, "-c", self.config]
-        return command + (["-d", database] if database else [])
+        return mfa_argv(*options, "-c", self.config, database=database)
 
     def run_command(self, *options, **places):
         return subprocess.run(

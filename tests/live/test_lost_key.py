@@ -2,11 +2,12 @@
 
 import os
 import secrets
+import subprocess
 import unittest
 import xmlrpc.client
 from base64 import b64encode
 
-from odoo_process import INSTALL_LIMIT, ScratchOdoo, needs_odoo
+from odoo_process import INSTALL_LIMIT, ScratchOdoo, mfa_argv, needs_odoo
 from support import Browser, admin_call, make_people, query, refusal
 
 VARIABLE = "AUTH_TOTP_MFA_KEY"
@@ -23,8 +24,8 @@ STATE = (
 class LostKey(unittest.TestCase):
     def setUp(self):
         self.addCleanup(self.set_key, os.environ.get(VARIABLE))
+        self.set_key(None)
         self.key = b64encode(secrets.token_bytes(32)).decode()
-        self.set_key(self.key)
         self.odoo = ScratchOdoo()
         self.addCleanup(self.odoo.close)
 
@@ -44,7 +45,7 @@ class LostKey(unittest.TestCase):
         [person] = make_people(1, site=self.site())
         Browser(self.odoo.server).log_in(person).enrol(person)
         self.assertEqual(self.odoo.bad_lines(), [])
-        self.restart(key=None)
+        self.assertEqual(self.encrypt(), "Encrypted under the newest key: 1\n")
         before = self.state()
         self.assertIn("fernet:", str(before))
         with self.assertRaises(xmlrpc.client.Fault) as caught:
@@ -61,6 +62,12 @@ class LostKey(unittest.TestCase):
         self.uninstall()
         [(secret,)] = self.query(f"SELECT totp_secret FROM res_users WHERE id = {person.uid}")
         self.assertEqual(secret, person.app.secret)
+
+    def encrypt(self):
+        """Return what ``odoo mfa encrypt`` says; the running server has no key."""
+        argv = mfa_argv("encrypt", "--yes", database=self.odoo.database)
+        env = {**os.environ, VARIABLE: self.key}
+        return subprocess.run(argv, env=env, check=True, stdout=subprocess.PIPE, text=True).stdout
 
     def state(self):
         return [self.query(sql) for sql in STATE]
