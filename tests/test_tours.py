@@ -36,9 +36,9 @@ class TourCase(MfaCase):
             del Home.mfa_test_code
             self.env.registry.clear_cache("routing")
 
-    def run_tour(self, url, name, login, **options):
+    def run_tour(self, url, name, login):
         with self.codes_for_tours():
-            self.start_tour(url, name, login=login, timeout=120, **options)
+            self.start_tour(url, name, login=login, timeout=120)
 
 
 @tagged("post_install", "-at_install")
