@@ -10,6 +10,8 @@ import re
 import time
 from hashlib import sha256
 
+import psycopg2
+
 from odoo import api, models
 from odoo.exceptions import AccessDenied, AccessError, UserError
 from odoo.http import request
@@ -167,8 +169,10 @@ class ResUsers(models.Model):
             self._mfa_check_passkey_form(credential.get("webauthn_response"))
             try:
                 auth_info = super()._check_credentials(credential, env)
-            except (KeyError, TypeError, ValueError):
-                raise AccessDenied() from None
+            except (AccessDenied, psycopg2.Error):
+                raise
+            except Exception as error:  # core's library has no base class for its own
+                raise AccessDenied() from error
             self._mfa_passkey_accepted()
             return auth_info
         if request and self.id not in (request.session.uid, request.session.get("pre_uid")):

@@ -600,7 +600,8 @@ class TestPasskeys(PasskeyCase):
 
     @mute_logger("odoo.http")
     def test_garbage_is_no_passkey(self):
-        own = b64(self.own_passkey(self.ann) and self.passkey.credential_id)
+        self.own_passkey(self.ann)
+        own = b64(self.passkey.credential_id)
         self.stale()
         whole = {"id": own, "rawId": own, "type": "public-key"}
         empty = {"clientDataJSON": "", "authenticatorData": "", "signature": ""}
