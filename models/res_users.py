@@ -93,6 +93,13 @@ class ResUsers(models.Model):
         """Keep the trail of who is deleted."""
         result = super().unlink()
         self.env["res.users.mfa.event"]._forget_users(self)
+        registry = self.env.registry
+
+        @self.env.cr.postcommit.add
+        def forget_lines_of_meanwhile():
+            with registry.cursor() as cr:
+                api.Environment(cr, SUPERUSER_ID, {})["res.users.mfa.event"]._gc_missing_users()
+
         return result
 
     # -- who may do what -----------------------------------------------------------

@@ -6,8 +6,11 @@ To be read again with each new Odoo version, beside ``auth_totp``,
 
 import hmac
 import json
+import re
 import time
 from hashlib import sha256
+
+import psycopg2
 
 from odoo import api, models
 from odoo.exceptions import AccessDenied, AccessError, UserError
@@ -30,6 +33,8 @@ OF_ONE_LOGIN = (
     "mfa_setup",
 )
 """Session keys that a new login starts without."""
+PASSKEY_ID = re.compile(r"[A-Za-z0-9_-]+")
+"""Base64url, as WebAuthn writes it."""
 
 
 class ResUsers(models.Model):
@@ -159,11 +164,16 @@ class ResUsers(models.Model):
         if credential["type"] == "totp_mail":
             return self._mfa_check_mail_code(credential, env, super()._check_credentials)
         if credential["type"] != "totp":
-            if credential["type"] == "webauthn":
-                self._mfa_check_passkey_form(credential.get("webauthn_response"))
-            auth_info = super()._check_credentials(credential, env)
-            if credential["type"] == "webauthn":
-                self._mfa_passkey_accepted()
+            if credential["type"] != "webauthn":
+                return super()._check_credentials(credential, env)
+            self._mfa_check_passkey_form(credential.get("webauthn_response"))
+            try:
+                auth_info = super()._check_credentials(credential, env)
+            except (AccessDenied, psycopg2.Error):
+                raise
+            except Exception as error:  # core's library has no base class for its own
+                raise AccessDenied() from error
+            self._mfa_passkey_accepted()
             return auth_info
         if request and self.id not in (request.session.uid, request.session.get("pre_uid")):
             raise AccessDenied()
@@ -181,7 +191,7 @@ class ResUsers(models.Model):
         :raise AccessDenied: when it is not
         """
         try:
-            known = isinstance(json.loads(answer)["id"], str)
+            known = PASSKEY_ID.fullmatch(json.loads(answer)["id"])
         except (KeyError, TypeError, ValueError):
             known = False
         if not known:

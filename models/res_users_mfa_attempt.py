@@ -1,6 +1,6 @@
 import math
 import time
-import zlib
+from hashlib import sha256
 
 from psycopg2.errors import SerializationFailure
 
@@ -9,6 +9,7 @@ from odoo.http import request
 from odoo.tools import SQL
 
 from ..exceptions import CodesClosed, TooManyCodes
+from ..tools import browser
 from .own_transaction import in_own_transaction
 
 FREE_FAILURES = 5
@@ -55,13 +56,16 @@ class ResUsersMfaAttempt(models.Model):
         """Return which counter a try of ``kind`` belongs to.
 
         Codes of apps share one. One-time codes are far too long to be guessed: theirs
-        are apart for each of a few groups of addresses, so that somebody who guesses
-        does not keep the owner waiting.
+        are apart for each of a few groups of networks, so that somebody who guesses
+        does not keep the owner waiting. Which network is in which group is this
+        database's secret: nobody picks a few addresses that fill all groups.
         """
         if kind == "app":
             return kind
-        address = request.httprequest.remote_addr if request else ""
-        return f"{kind} {zlib.crc32(address.encode()) % BUCKETS}"
+        network = browser.network_of(request.httprequest.remote_addr if request else "")
+        secret = self.env["ir.config_parameter"].sudo().get_param("database.secret")
+        digest = sha256(f"{secret} {network}".encode()).digest()
+        return f"{kind} {int.from_bytes(digest) % BUCKETS}"
 
     @api.model
     def _reserve(self, user, kind="app"):

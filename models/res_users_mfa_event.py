@@ -256,6 +256,23 @@ class ResUsersMfaEvent(models.Model):
         self.invalidate_model(["user_id", "actor_id"], flush=False)
 
     @api.autovacuum
+    def _gc_missing_users(self):
+        """Forget users who are gone, though a line was added while they were deleted.
+
+        Odoo shows no list with such a line: one would hide the whole trail.
+        """
+        for column in ("user_id", "actor_id"):
+            self.env.cr.execute(
+                SQL(
+                    """UPDATE %(table)s AS line SET %(column)s = NULL WHERE %(column)s IS NOT NULL
+                          AND NOT EXISTS (SELECT FROM res_users WHERE id = line.%(column)s)""",
+                    table=SQL.identifier(self._table),
+                    column=SQL.identifier(column),
+                )
+            )
+        self.invalidate_model(["user_id", "actor_id"], flush=False)
+
+    @api.autovacuum
     def _gc_old_lines(self):
         """Delete lines older than ``auth_totp.event_retention`` days, daily with core's own.
 

@@ -2,7 +2,7 @@
 
 import logging
 
-from odoo import api, models
+from odoo import SUPERUSER_ID, api, models
 from odoo.exceptions import RedirectWarning, UserError
 from odoo.http import request
 
@@ -11,7 +11,8 @@ from odoo.addons.base.models.res_users import check_identity
 from ..exceptions import SecondFactorRefused
 from .res_users_mfa_guarded import DOOR
 
-ADDRESSES = {"login", "email"}
+ADDRESSES = {"login", "email", "partner_id"}
+"""``partner_id`` too: the e-mail address is that of the contact."""
 KEYS = {"password", "new_password", "auth_passkey_key_ids"}
 
 
@@ -40,17 +41,18 @@ class ResUsers(models.Model):
 
         :param dict then: what to write to one's own user after the identity check
         :raise RedirectWarning: leading to the identity check
+        :raise AccessError: in a session that became the superuser
         """
-        user = self.env.user
+        user = self._mfa_acting()
         by_server = self.env.su and not request
         if by_server or user not in self or not user._mfa_needs_proof():
             return
-        addresses = any(
-            (vals[name] or "") != (user[name] or "") for name in ADDRESSES & vals.keys()
-        )
+        now = user._convert_to_write({name: user[name] for name in ADDRESSES & vals.keys()})
+        addresses = any((vals[name] or "") != (now[name] or "") for name in now)
         keys = "password" in vals or any(vals[name] for name in KEYS & vals.keys())
         if not addresses and not keys:
             return
+        self._mfa_refuse_superuser()
         refusal = RedirectWarning(
             self.env._(
                 "To change your password, passkeys, login or e-mail address, confirm first that "
@@ -63,8 +65,19 @@ class ResUsers(models.Model):
         refusal.loglevel = logging.INFO  # no fault of the server, as ``odoo.http`` takes it for
         raise refusal
 
+    @api.model
+    def _mfa_acting(self):
+        """Return the user of this session: who became the superuser (``/web/become``), if so."""
+        uid = request and self.env.uid == SUPERUSER_ID and request.session.get("mfa_become")
+        return self.sudo().browse(uid or self.env.uid)
+
     def _mfa_needs_proof(self):
-        """Tell whether this user, who acts, must prove a second factor first."""
+        """Tell whether this user, who acts, must prove a second factor first.
+
+        The superuser could not: whoever became it has to, as themselves.
+        """
+        if self != self.env.user:
+            return self.mfa_enabled
         reset = self.env.context.get("mfa_reset_link") is DOOR
         return not reset and self.env["res.users.identitycheck"]._needs_code()
 
@@ -77,7 +90,7 @@ class ResUsers(models.Model):
         behind, since the dialog is stored.
         """
         values = self.env.context.get("mfa_own_change")
-        if values:
+        if values and isinstance(values, dict):
             self.sudo(False).browse(self.env.uid).write(values)
             message = self.env._("Thank you. Your change is saved.")
             after = {"type": "ir.actions.client", "tag": "soft_reload"}

@@ -15,8 +15,12 @@ class ResUsers(models.Model):
 
     _inherit = "res.users"
 
-    recovery_codes_left = fields.Integer(compute="_compute_recovery_codes_left")
-    recovery_codes_few = fields.Boolean(compute="_compute_recovery_codes_left")
+    recovery_codes_left = fields.Integer(
+        compute="_compute_recovery_codes_left", groups="base.group_erp_manager"
+    )
+    recovery_codes_few = fields.Boolean(
+        compute="_compute_recovery_codes_left", groups="base.group_erp_manager"
+    )
 
     @property
     def SELF_READABLE_FIELDS(self):
@@ -112,7 +116,7 @@ class ResUsers(models.Model):
             request.session["mfa_codes_left"] = user.recovery_codes_left
 
     def _mfa_tell_recovery_used(self):
-        left = self.recovery_codes_left
+        left = self.sudo().recovery_codes_left
         self._mfa_notify(
             lambda user: user.env._("Security Update: Recovery Code Used"),
             lambda user: user.env._(

@@ -316,12 +316,29 @@ class TestGuessingOneTimeCodes(GuessCase):
         self.post_code(self.post_password(self.ann), code)
         self.assertLoggedIn(self.ann)
 
+    def know_groups(self):
+        """Let 127.0.0.1, 192.0.2.7 and 2001:db8::/64 be in groups of their own."""
+        self.env["ir.config_parameter"].set_param("database.secret", "a")
+
     def test_guessing_from_elsewhere_locks_nobody_out(self):
+        self.know_groups()
         page = self.post_password(self.ann)
         with self.proxied():
             for _guess in range(FREE + 1):
                 page = self.post_code(page, self.WRONG, address="192.0.2.7")
         self.assertIn(WAIT, page.text)
+        self.post_code(page, self.codes[0])
+        self.assertLoggedIn(self.ann)
+
+    def test_one_host_with_many_addresses_locks_nobody_out(self):
+        """As everybody with IPv6 has: here enough to be in every group."""
+        self.know_groups()
+        page = self.post_password(self.ann)
+        with self.proxied():
+            for _guess in range(FREE):
+                for number in range(64):
+                    page = self.post_code(page, self.WRONG, address=f"2001:db8::{number:x}")
+        self.assertEqual(self.count("res_users_mfa_attempt"), 1)
         self.post_code(page, self.codes[0])
         self.assertLoggedIn(self.ann)
 

@@ -225,6 +225,7 @@ class TestOwnAccount(IdentityCase):
             {"new_password": "new_password_1"},
             {"login": "thief"},
             {"email": "thief@example.com"},
+            {"partner_id": self.bob.partner_id.id},
         ):
             self.stale(self.admin)
             with self.subTest(values=values):
@@ -237,6 +238,22 @@ class TestOwnAccount(IdentityCase):
         self.assertRefused(self.call("change.password.wizard", "change_password_button", [dialog]))
         self.assertTrue(self.accepts(self.admin, "mfa_admin_password"))
         self.assertEqual(self.admin.login, "mfa_admin")
+
+    @mute_logger("odoo.http")
+    def test_administrator_who_became_the_superuser(self):
+        """The superuser, who has no second factor, is no way to one's own account."""
+        self.enrol(self.admin, OTHER_SECRET)
+        self.stale(self.admin)
+        self.url_open("/web/become")
+        self.assertEqual(self.session_uid(), 1)
+        for values in ({"password": "new_password_1"}, {"email": "thief@example.com"}):
+            refusal = self.write_own(self.admin, **values)["error"]["data"]["message"]
+            self.assertIn("Log in as yourself", refusal)
+        answer = self.call("res.partner", "write", self.admin.partner_id.ids, {"email": "x@y.com"})
+        self.assertIn("Log in as yourself", self.message_of(answer))
+        self.assertTrue(self.write_own(self.admin, signature="Bye")["result"])
+        self.assertTrue(self.write_own(self.bob, password="new_password_1")["result"])
+        self.assertTrue(self.accepts(self.admin, "mfa_admin_password"))
 
     def test_administrator_changes_others_as_before(self):
         self.enrol(self.admin, OTHER_SECRET)
@@ -296,6 +313,13 @@ class TestOwnAccount(IdentityCase):
             answer = self.call("res.users", "action_mfa_confirm", [], context=context)
             self.assertIn("error", answer)
         self.assertFalse(self.ann.has_group("base.group_system"))
+
+    def test_button_of_the_refusal_saves_no_garbage(self):
+        for values in ("email", ["email"], 5, True):
+            self.fresh()
+            context = {"mfa_own_change": values}
+            answer = self.call("res.users", "action_mfa_confirm", [], context=context)
+            self.assertIn("make your change", str(answer["result"]))
 
     def test_all_else_in_preferences_is_saved_as_before(self):
         values = {"signature": "Ann", "lang": "en_US", "tz": "Europe/Vienna", "phone": "1"}
@@ -556,6 +580,26 @@ class TestPasskeys(PasskeyCase):
         self.assertFalse(self.is_on(self.ann))
 
     @mute_logger("odoo.http")
+    def test_garbage_is_no_passkey(self):
+        self.own_passkey(self.ann)
+        own = b64(self.passkey.credential_id)
+        self.stale()
+        whole = {"id": own, "rawId": own, "type": "public-key"}
+        empty = {"clientDataJSON": "", "authenticatorData": "", "signature": ""}
+        for answer in (
+            *({"id": value} for value in ("\x00", "\ud800", "", ["x"], {"a": 1}, None, own)),
+            {**whole, "response": {}},
+            {**whole, "response": empty},
+            {**whole, "response": dict.fromkeys(empty, "x")},
+            {**whole, "rawId": "x", "response": empty},
+            ["x"],
+            "x",
+        ):
+            self.rpc("/auth/passkey/start-auth")
+            with self.subTest(answer=ascii(answer)):
+                result = self.rpc("/mfa/identity", passkey=json.dumps(answer)).get("result")
+                self.assertTrue(result and result["error"] and result["needs_code"])
+
     def test_passkey_of_another_proves_nothing(self):
         self.own_passkey(self.ann)
         theirs, self.passkey = self.passkey, Passkey(self.base_url())

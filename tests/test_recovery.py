@@ -153,6 +153,16 @@ class TestRecoveryCodes(RecoveryCase):
         self.assertLoggedOut()
         self.assertEqual(self.left(), 10)
 
+    def test_number_left_is_the_owner_s_business(self):
+        for user in (self.ann, self.env.ref("base.user_admin")):
+            self.assertEqual(self.ann.with_user(user).recovery_codes_left, 10)
+        fields = ["recovery_codes_left", "recovery_codes_few"]
+        for field in fields:
+            self.sign_in(self.bob)
+            with mute_logger("odoo.http"):
+                self.assertIn("error", self.call("res.users", "read", [self.ann.id], [field]))
+        self.assertNotIn("error", self.call("res.users", "read", [self.bob.id], fields))
+
     def test_new_codes_void_old_ones(self):
         new = self.ann._mfa_make_recovery_codes()
         self.use_code(self.codes[0])

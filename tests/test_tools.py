@@ -282,6 +282,20 @@ class TestBrowser(BaseCase):
             with self.subTest(host=host):
                 self.assertIs(browser.is_localhost(host), False)
 
+    def test_networks(self):
+        for address, network in (
+            ("192.0.2.7", "192.0.2.7"),
+            ("::ffff:192.0.2.7", "192.0.2.7"),
+            ("2001:db8::7", "2001:db8::/64"),
+            ("2001:db8::ffff:7", "2001:db8::/64"),
+            ("2001:db8:0:1::7", "2001:db8:0:1::/64"),
+            ("fe80::1%eth0", "fe80::/64"),
+            ("unix:", "unix:"),
+            (None, ""),
+        ):
+            with self.subTest(address=address):
+                self.assertEqual(browser.network_of(address), network)
+
     def test_which_cookies_are_kept(self):
         for secure, scheme, host, kept in (
             (True, "https", "erp.example.com", True),

@@ -391,6 +391,25 @@ class TestTrail(TrailCase):
             groups = self.call(EVENT, "web_read_group", [], [group], ["__count"])["result"]
             self.assertTrue(groups["groups"], group)
 
+    def test_line_added_while_its_user_is_deleted(self):
+        """It hid the whole trail from administrators, and nobody could mend it."""
+        thief = self.new_person("mfa_thief", "base.group_user")
+        self.env[EVENT].with_user(thief)._record("recovery_made", thief)
+        self.env.cr.execute(
+            "UPDATE res_users_mfa_event SET user_id = %(gone)s, actor_id = %(gone)s"
+            " WHERE user_id = %(thief)s",
+            {"gone": 2**31 - 1, "thief": thief.id},
+        )
+        self.env.invalidate_all()
+        self.env[EVENT]._gc_missing_users()
+        self.sign_in(self.manager)
+        spec = {"user_id": {"fields": {"display_name": {}}}, "login": {}}
+        answer = self.call(EVENT, "web_search_read", [("login", "=", "mfa_thief")], spec)
+        self.assertEqual(answer["result"]["records"][0]["user_id"], False)
+        own = self.env[EVENT].search([("user_id", "=", self.ann.id)])
+        self.env[EVENT]._gc_missing_users()
+        self.assertEqual(own, own.exists().filtered(lambda line: line.user_id == self.ann))
+
     def test_lines_of_a_deleted_user(self):
         """Somebody who covers tracks deletes the account that they used."""
         thief = self.new_person("mfa_thief", "base.group_user,base.group_system")

@@ -17,6 +17,16 @@ def binding(user_agent):
     return "/".join(browser_and_platform(user_agent))
 
 
+def network_of(address):
+    """Return whose ``address`` is, as text: of IPv6 the /64, which one host has to itself."""
+    try:
+        ip = ipaddress.ip_address(address)
+    except ValueError:
+        return address or ""
+    ip = getattr(ip, "ipv4_mapped", None) or ip
+    return str(ipaddress.ip_network((ip, 64), strict=False) if ip.version == 6 else ip)
+
+
 def is_localhost(host):
     """Tell whether ``host`` (with or without port) is this very machine.
 
