@@ -74,10 +74,13 @@ class Home(AuthTotpMailHome):
         elif recovery and typed is not None and not digits:
             del kwargs["totp_token"]
             error = request.env._(
-                "This is no such code. A recovery code has 16 letters and digits, a help code 12."
+                "This is not a recovery code (16 letters and digits) or a help code (12). "
+                "Check what you typed."
             )
         elif typed is not None:
             kwargs["totp_token"] = digits or "no code"
+            if not digits:
+                error = request.env._("This is not a code. Enter the six digits that you see now.")
         self._mfa_hide_core_cookie()
         if recovery:
             # Past ``auth_totp_mail``, which mails a code each time that the form is shown.
@@ -103,7 +106,7 @@ class Home(AuthTotpMailHome):
             mfa_can_remember=self._mfa_browser_keeps_cookie(),
             mfa_recovery=recovery,
             mfa_other_form=f"/web/login/totp?{urlencode(other_form)}",
-            error=response.qcontext.get("error") or error,
+            error=error or response.qcontext.get("error"),
         )
         return response
 

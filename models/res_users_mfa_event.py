@@ -15,8 +15,8 @@ KINDS = [
     ("enrolled", "App added"),
     ("renamed", "App renamed"),
     ("removed", "App removed"),
-    ("enabled", "MFA enabled"),
-    ("disabled", "MFA disabled"),
+    ("enabled", "Two-factor enabled"),
+    ("disabled", "Two-factor disabled"),
     ("code_accepted", "Code accepted"),
     ("code_refused", "Code refused"),
     ("locked", "Locked after wrong codes"),
@@ -214,7 +214,8 @@ class ResUsersMfaEvent(models.Model):
         if not request:
             return None
         family, platform = browser.browser_and_platform(request.httprequest.user_agent)
-        return self._clean(" / ".join(filter(None, (family, platform))))
+        names = (family.capitalize(), platform.capitalize())
+        return self._clean(" / ".join(filter(None, names)))
 
     @api.model
     def _clean(self, text):

@@ -263,7 +263,7 @@ tours.add("mfa_recovery_notice", {
         ...giveCode({ remember: false }),
         insideOdoo,
         {
-            trigger: ".o_notification:contains(no recovery codes) button:contains(Make recovery codes)",
+            trigger: ".o_notification:contains(no recovery codes) button:contains(Make codes)",
             run: "click",
         },
         ...confirmPassword("mfa_ann_password"),
