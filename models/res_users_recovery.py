@@ -135,7 +135,7 @@ class ResUsers(models.Model):
             lambda user: user.env._("Security Update: Help Code Made"),
             lambda user: user.env._(
                 "An administrator has made a one-time help code for your account, to be told to "
-                "you by phone. It replaces the second step of one login"
+                "you by phone. It replaces the second step of one login."
             ),
         )
         return code
