@@ -63,17 +63,21 @@ class Home(AuthTotpMailHome):
         proves_factor = user._mfa_type() == "totp"
         recovery = bool(kwargs.get("recovery"))
         typed = kwargs.pop("totp_token", None)
+        digits = totp.normalise_code(typed)
         error = None
         if tokens.normalise_one_time_code(typed):
             error, response = self._mfa_take_one_time_code(user, typed, redirect)
             if response:
                 return response
-        elif recovery and typed is not None and not totp.normalise_code(typed):
+        elif recovery and typed is not None and not digits:
             error = request.env._(
-                "This is no such code. A recovery code has 16 letters and digits, a help code 12."
+                "This is not a recovery code (16 letters and digits) or a help code (12). "
+                "Check what you typed."
             )
         elif typed is not None:
-            kwargs["totp_token"] = totp.normalise_code(typed) or "no code"
+            kwargs["totp_token"] = digits or "no code"
+            if not digits:
+                error = request.env._("This is not a code. Enter the six digits that you see now.")
         self._mfa_hide_core_cookie()
         # Past ``auth_totp_mail``, which mails a code each time that the form is shown.
         core = super(AuthTotpMailHome, self) if recovery else super()
@@ -97,7 +101,7 @@ class Home(AuthTotpMailHome):
             mfa_can_remember=self._mfa_browser_keeps_cookie(),
             mfa_recovery=recovery,
             mfa_other_form=f"/web/login/totp?{urlencode(other_form)}",
-            error=response.qcontext.get("error") or error,
+            error=error or response.qcontext.get("error"),
         )
         return response
 

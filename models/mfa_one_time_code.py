@@ -62,7 +62,10 @@ class MfaOneTimeCode(models.AbstractModel):
         )
         if not self.env.cr.fetchone():
             raise WrongCode(
-                self.env._("This code is not valid. Codes work once, and new codes void old ones.")
+                self.env._(
+                    "This code is not valid. Each code works once, and new codes void old ones. "
+                    "Try another one."
+                )
             )
         self.env.invalidate_all(flush=False)
 

@@ -150,8 +150,8 @@ class ResUsers(models.Model):
         if not actor._mfa_proof_is_fresh():
             raise AccessError(
                 self.env._(
-                    "Enable two-factor authentication on your own account first: it proves "
-                    "that it is you who helps a colleague."
+                    "Enable two-factor authentication on your own account first, in My "
+                    "Preferences ▸ Security: it proves that it is you who helps a colleague."
                 )
             )
 

@@ -54,8 +54,8 @@ class ResUsers(models.Model):
         if without:
             raise UserError(
                 self.env._(
-                    "The password alone opens these accounts, so there is no second step that a "
-                    "help code could replace: %(names)s",
+                    "The password alone opens these accounts, so they need no help code. Leave "
+                    "them out: %(names)s",
                     names=", ".join(without.mapped("name")),
                 )
             )

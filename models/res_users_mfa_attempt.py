@@ -92,13 +92,19 @@ class ResUsersMfaAttempt(models.Model):
                 )
             )
         if wait:
-            raise TooManyCodes(
-                self.env._(
-                    "Too many wrong codes. Please try again in %(minutes)d minute(s).",
-                    minutes=math.ceil(wait / 60),
-                )
-            )
+            raise TooManyCodes(self._explain_wait(kind, math.ceil(wait / 60)))
         return failures
+
+    @api.model
+    def _explain_wait(self, kind, minutes):
+        if kind == "app":
+            return self.env._(
+                "Too many wrong codes. Try again in %(minutes)d minute(s), or use a recovery code.",
+                minutes=minutes,
+            )
+        return self.env._(
+            "Too many wrong codes. Try again in %(minutes)d minute(s).", minutes=minutes
+        )
 
     @api.model
     def _reserve_in(self, cr, user_id, counter, now):

@@ -15,16 +15,16 @@ KINDS = [
     ("enrolled", "App added"),
     ("renamed", "App renamed"),
     ("removed", "App removed"),
-    ("enabled", "Two-factor authentication enabled"),
-    ("disabled", "Two-factor authentication disabled"),
+    ("enabled", "Two-factor enabled"),
+    ("disabled", "Two-factor disabled"),
     ("code_accepted", "Code accepted"),
     ("code_refused", "Code refused"),
-    ("locked", "Locked after wrong codes"),
+    ("locked", "Locked"),
     ("recovery_used", "Recovery code used"),
     ("recovery_made", "New recovery codes"),
     ("help_made", "Help code made"),
     ("help_used", "Help code used"),
-    ("reset", "Reset by an administrator"),
+    ("reset", "Reset"),
     ("device_trusted", "Device trusted"),
     ("device_used", "Trusted device used"),
     ("device_refused", "Trusted device refused"),
@@ -217,7 +217,8 @@ class ResUsersMfaEvent(models.Model):
         if not request:
             return None
         family, platform = browser.browser_and_platform(request.httprequest.user_agent)
-        return self._clean(" / ".join(filter(None, (family, platform))))
+        names = (family.capitalize(), platform.capitalize())
+        return self._clean(" / ".join(filter(None, names)))
 
     @api.model
     def _clean(self, text):

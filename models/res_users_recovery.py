@@ -15,24 +15,27 @@ class ResUsers(models.Model):
 
     _inherit = "res.users"
 
-    recovery_codes_left = fields.Integer(
-        compute="_compute_recovery_codes_left", groups="base.group_erp_manager"
-    )
-    recovery_codes_few = fields.Boolean(
-        compute="_compute_recovery_codes_left", groups="base.group_erp_manager"
-    )
+    recovery_codes_left = fields.Integer(compute="_compute_recovery_codes_left")
+    recovery_codes_few = fields.Boolean(compute="_compute_recovery_codes_left")
 
     @property
     def SELF_READABLE_FIELDS(self):
         return [*super().SELF_READABLE_FIELDS, "recovery_codes_left", "recovery_codes_few"]
 
     def _compute_recovery_codes_left(self):
+        """Colleagues read none: it is nobody's business who is about to run out.
+
+        The fields have no ``groups``, which would take them from their owner's form.
+        """
+        sees_all = self.env.su or self.env.user.has_group("base.group_erp_manager")
+        users = self if sees_all else self & self.env.user
         codes = self.env["res.users.recovery.code"].sudo()
-        groups = codes._read_group([("user_id", "in", self.ids)], ["user_id"], ["__count"])
+        groups = codes._read_group([("user_id", "in", users.ids)], ["user_id"], ["__count"])
         left = {user.id: number for user, number in groups}
         for user in self:
             user.recovery_codes_left = left.get(user._origin.id, 0)
-            user.recovery_codes_few = user.mfa_enabled and user.recovery_codes_left <= FEW
+            few = user.mfa_enabled and user.recovery_codes_left <= FEW
+            user.recovery_codes_few = few and user._origin in users
 
     def _mfa_make_recovery_codes(self):
         """Void the recovery codes of this user and return new ones, to be shown once."""

@@ -95,7 +95,7 @@ class TestLogin(MfaCase):
                 self.new_browser()
                 page = self.post_password(self.ann)
                 answer = self.post_code(page, garbage)
-                self.assertIn("Invalid authentication code format", answer.text)
+                self.assertIn("This is not a code. Enter the six digits", answer.text)
                 self.assertLoggedOut()
         self.assertFalse(self.env["res.users.mfa.attempt"].search([]), "garbage is not counted")
 

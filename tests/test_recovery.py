@@ -157,11 +157,14 @@ class TestRecoveryCodes(RecoveryCase):
         for user in (self.ann, self.env.ref("base.user_admin")):
             self.assertEqual(self.ann.with_user(user).recovery_codes_left, 10)
         fields = ["recovery_codes_left", "recovery_codes_few"]
-        for field in fields:
-            self.sign_in(self.bob)
-            with mute_logger("odoo.http"):
-                self.assertIn("error", self.call("res.users", "read", [self.ann.id], [field]))
-        self.assertNotIn("error", self.call("res.users", "read", [self.bob.id], fields))
+        self.env["res.users.recovery.code"]._void(self.ann)
+        self.env["res.users.recovery.code"]._make(self.ann, 2)
+        self.sign_in(self.bob)
+        [read] = self.call("res.users", "read", [self.ann.id], fields)["result"]
+        self.assertEqual([read[name] for name in fields], [0, False])
+        self.sign_in(self.ann)
+        [read] = self.call("res.users", "read", [self.ann.id], fields)["result"]
+        self.assertEqual([read[name] for name in fields], [2, True])
 
     def test_new_codes_void_old_ones(self):
         new = self.ann._mfa_make_recovery_codes()

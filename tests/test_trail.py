@@ -59,7 +59,7 @@ class TestTrail(TrailCase):
         self.confirm(screen, self.secret_on(screen), self.bob, name="My phone")
         self.assertKinds("enrolled", "enabled", "recovery_made")
         line = self.assertLine("enrolled", self.bob, subject="My phone")
-        self.assertEqual((line.address, line.browser), ("127.0.0.1", "chrome / linux"))
+        self.assertEqual((line.address, line.browser), ("127.0.0.1", "Chrome / Linux"))
         self.assertEqual(line.display_name, "App added: mfa_bob")
 
     def test_renaming(self):

@@ -28,7 +28,7 @@ export const mfaRecoveryNoticeService = {
                 type: "warning",
                 sticky: true,
                 onClose: () => made || rpc("/mfa/recovery/dismiss"),
-                buttons: [{ name: _t("Make recovery codes"), primary: true, onClick: makeCodes }],
+                buttons: [{ name: _t("Make codes"), primary: true, onClick: makeCodes }],
             }
         );
     },

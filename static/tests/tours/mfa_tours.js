@@ -48,6 +48,22 @@ const confirmPasswordAndCode = (password) => [
     { trigger: ".modal button:contains(Confirm Password)", run: "click" },
 ];
 
+const confirmAfterWrongCode = (password) => [
+    { trigger: ".modal [name=password] input", run: `edit ${password}` },
+    { trigger: ".modal [name=mfa_code] input", run: "edit 000000" },
+    { trigger: ".modal button:contains(Confirm Password)", run: "click" },
+    {
+        content: "the password need not be typed again",
+        trigger: ".modal:contains(double-check) button:contains(Close)",
+        run: "click",
+    },
+    {
+        trigger: ".modal [name=mfa_code] input",
+        run: (helpers) => typeCode(helpers, ".modal [name=mfa_code] input", 0),
+    },
+    { trigger: ".modal button:contains(Confirm Password)", run: "click" },
+];
+
 const keepRecoveryCodes = () => [
     {
         content: "ten codes are shown",
@@ -249,7 +265,7 @@ tours.add("mfa_new_recovery_codes", {
             trigger: ".modal:contains(become void) footer button:contains(Make new codes)",
             run: "click",
         },
-        ...confirmPasswordAndCode("mfa_ann_password"),
+        ...confirmAfterWrongCode("mfa_ann_password"),
         ...keepRecoveryCodes(),
         { trigger: ".modal [name=mfa_recovery]:not(:contains(Few are left))" },
     ],
@@ -263,7 +279,7 @@ tours.add("mfa_recovery_notice", {
         ...giveCode({ remember: false }),
         insideOdoo,
         {
-            trigger: ".o_notification:contains(no recovery codes) button:contains(Make recovery codes)",
+            trigger: ".o_notification:contains(no recovery codes) button:contains(Make codes)",
             run: "click",
         },
         ...confirmPassword("mfa_ann_password"),
