@@ -23,7 +23,12 @@ class MfaOneTimeCode(models.AbstractModel):
 
     @api.model
     def _make(self, user, number, **values):
-        """Void the codes that ``user`` has, and return ``number`` new ones in plain text."""
+        """Void the codes that ``user`` has, and return ``number`` new ones in plain text.
+
+        The user's row is written, so that of two requests at once the second is tried
+        again, and voids the codes of the first.
+        """
+        self.env.cr.execute("UPDATE res_users SET mfa_epoch = mfa_epoch WHERE id = %s", [user.id])
         self._void(user)
         codes = [tokens.one_time_code(self._code_length) for _ in range(number)]
         self._mfa_open_door().create(

@@ -31,6 +31,7 @@ OF_ONE_LOGIN = (
     "mfa_recovered",
     "mfa_codes_left",
     "mfa_setup",
+    "mfa_first_codes",
 )
 """Session keys that a new login starts without."""
 PASSKEY_ID = re.compile(r"[A-Za-z0-9_-]+")
@@ -255,6 +256,8 @@ class ResUsers(models.Model):
             return False
         self.sudo().authenticator_ids._mfa_open_door().unlink()
         self._mfa_enrol(self.env["res.users.authenticator"]._propose_name(self), secret, step)
+        if request and not self._is_internal():
+            request.session["mfa_first_codes"] = True
         return True
 
     @check_identity

@@ -104,12 +104,19 @@ class ResUsers(models.Model):
         self._mfa_notify(
             lambda user: user.env._("Security Update: Two-factor Authentication Reset"),
             lambda user: user.env._(
-                "An administrator has reset two-factor authentication on your account: "
-                "authenticator apps, recovery codes and trusted devices are removed."
+                "An administrator has reset two-factor authentication on your account. Removed: "
+                "%(what)s.",
+                what=user._mfa_describe_reset(passkeys, api_keys),
             ),
         )
         helped = self.filtered(lambda user: user.active and user._mfa_is_required())
         return {user: user._mfa_make_help_code(reason) for user in helped}
+
+    def _mfa_describe_reset(self, passkeys, api_keys):
+        what = [self.env._("authenticator apps, recovery codes and trusted devices")]
+        what += [self.env._("passkeys")] if passkeys else []
+        what += [self.env._("API keys")] if api_keys else []
+        return ", ".join(what)
 
     def _mfa_tell_help_used(self):
         self._mfa_notify(

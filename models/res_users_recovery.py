@@ -22,6 +22,7 @@ class ResUsers(models.Model):
     def SELF_READABLE_FIELDS(self):
         return [*super().SELF_READABLE_FIELDS, "recovery_codes_left", "recovery_codes_few"]
 
+    @api.depends_context("uid")
     def _compute_recovery_codes_left(self):
         """Colleagues read none: it is nobody's business who is about to run out.
 
@@ -42,7 +43,7 @@ class ResUsers(models.Model):
         self.ensure_one()
         if request and request.session.uid == self.id:
             request.session.pop("mfa_codes_left", None)
-        had = self.recovery_codes_left
+        had = self.sudo().recovery_codes_left
         codes = self.env["res.users.recovery.code"]._make(self, NUMBER)
         self.invalidate_recordset(["recovery_codes_left", "recovery_codes_few"], flush=False)
         self.env["res.users.mfa.event"]._record("recovery_made", self)
@@ -93,7 +94,7 @@ class ResUsers(models.Model):
 
     def _mfa_first_recovery_sheet(self):
         """Return the sheet of the first recovery codes, or ``None`` where there are some."""
-        if self.recovery_codes_left:
+        if self.sudo().recovery_codes_left:
             return None
         return self._mfa_recovery_sheet(self._mfa_make_recovery_codes())
 

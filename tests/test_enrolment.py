@@ -743,6 +743,23 @@ class TestPortal(EnrolmentCase):
         self.log_in(self.portal, code_of(secret, 1))
         self.assertLoggedIn(self.portal)
 
+    def test_first_recovery_codes_of_a_portal_user(self):
+        """The page that core loads anew shows them, once; they say that they are kept."""
+        self.post_password(self.portal)
+        screen, row = self.open_core_screen(self.portal)
+        self.enable(screen, code_of(row["secret"]))
+        page = self.url_open("/my/security")
+        codes = re.findall(r"<li>((?:[0-9a-z]{4}-){3}[0-9a-z]{4})</li>", page.text)
+        self.assertEqual(len(codes), 10)
+        self.assertEqual(page.headers["Cache-Control"], "no-store")
+        kept = {"done": "1", "redirect": "/my/security", "csrf_token": self.csrf_of(page)}
+        answer = self.url_open("/web/login/totp/codes", data=kept)
+        self.assertTrue(answer.url.endswith("/my/security"))
+        self.assertNotIn(codes[0], answer.text)
+        self.new_browser()
+        self.log_in(self.portal, codes[0])
+        self.assertLoggedIn(self.portal)
+
     def test_secret_of_the_client_leads_to_no_app(self):
         self.post_password(self.portal)
         screen, _row = self.open_core_screen(self.portal)
