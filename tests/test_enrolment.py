@@ -1,5 +1,6 @@
 import base64
 import logging
+import re
 import shutil
 import subprocess
 import tempfile
