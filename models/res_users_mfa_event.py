@@ -304,6 +304,7 @@ class ResUsersMfaEvent(models.Model):
             self.env._("The trail of two-factor events is kept as it is: lines are never edited.")
         )
 
+    # pylint: disable=method-required-super
     @api.model_create_multi
     def create(self, vals_list):
         self._refuse()
