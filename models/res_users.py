@@ -90,13 +90,13 @@ class ResUsers(models.Model):
         return result
 
     def unlink(self):
-        """Keep the trail of who is deleted."""
+        """Keep the trail of who is deleted, and of a login at that very moment."""
         result = super().unlink()
-        self.env["res.users.mfa.event"]._forget_users(self)
+        self.env["res.users.mfa.event"]._gc_missing_users()
         registry = self.env.registry
 
         @self.env.cr.postcommit.add
-        def forget_lines_of_meanwhile():
+        def forget_once_more():
             with registry.cursor() as cr:
                 api.Environment(cr, SUPERUSER_ID, {})["res.users.mfa.event"]._gc_missing_users()
 

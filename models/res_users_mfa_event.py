@@ -242,25 +242,11 @@ class ResUsersMfaEvent(models.Model):
 
     # -- the end of a line ---------------------------------------------------------
 
-    @api.model
-    def _forget_users(self, users):
-        """Keep the lines of users that are deleted, with the login alone."""
-        for column in ("user_id", "actor_id"):
-            self.env.cr.execute(
-                SQL(
-                    "UPDATE %(table)s SET %(column)s = NULL WHERE %(column)s = ANY(%(ids)s)",
-                    table=SQL.identifier(self._table),
-                    column=SQL.identifier(column),
-                    ids=list(users.ids),
-                )
-            )
-        self.invalidate_model(["user_id", "actor_id"], flush=False)
-
     @api.autovacuum
     def _gc_missing_users(self):
-        """Forget users who are gone, though a line was added while they were deleted.
+        """Keep the lines of deleted users with the login alone.
 
-        Odoo shows no list with such a line: one would hide the whole trail.
+        Odoo shows no list with a line whose user is gone: one would hide the whole trail.
         """
         for column in ("user_id", "actor_id"):
             self.env.cr.execute(

@@ -29,7 +29,7 @@ class ResUsers(models.Model):
         The fields have no ``groups``, which would take them from their owner's form.
         """
         sees_all = self.env.su or self.env.user.has_group("base.group_erp_manager")
-        users = self if sees_all else self & self.env.user
+        users = self._origin if sees_all else self._origin & self.env.user
         codes = self.env["res.users.recovery.code"].sudo()
         groups = codes._read_group([("user_id", "in", users.ids)], ["user_id"], ["__count"])
         left = {user.id: number for user, number in groups}

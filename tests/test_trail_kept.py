@@ -53,7 +53,7 @@ class TestTrailIsKept(TrailCase):
             ("action_archive", [number]),
             ("web_override_translations", [number], {"note": "Nothing"}),
             ("_record", "recovery_made", []),
-            ("_forget_users", [self.ann.id]),
+            ("_gc_missing_users", []),
             ("_gc_old_lines",),
             ("_write", [number], {"note": "Nothing"}),
         )
