@@ -84,14 +84,18 @@ class RecoveryPages(Home):
 
     @http.route("/web/login/totp/codes", **PAGE)
     def mfa_codes(self, redirect=None, **form):
-        """Make recovery codes, for who has proven the second factor or proves it here."""
+        """Make recovery codes, for who has proven the second factor or proves it here.
+
+        The form names the codes that it voids, so that sending it twice, as a reload
+        does, does not void those that have just been kept.
+        """
         user = request.env.user
         if not user.mfa_enabled:
             return self._mfa_go_to_settings()
-        if request.httprequest.method == "GET":
-            return self._mfa_page("codes", redirect)
         if "done" in form:
             return self._mfa_go_on(redirect)
+        if form.get("voids") != user._mfa_newest_recovery_code():
+            return self._mfa_page("codes", redirect)
         user._mfa_check_self()
         if not user._mfa_proof_is_fresh():
             try:
@@ -118,6 +122,7 @@ class RecoveryPages(Home):
                 "redirect": redirect,
                 "left": user.recovery_codes_left,
                 "few": user.recovery_codes_few,
+                "voids": user._mfa_newest_recovery_code(),
                 "needs_code": not user._mfa_proof_is_fresh(),
                 **values,
             },

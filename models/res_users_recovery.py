@@ -56,6 +56,11 @@ class ResUsers(models.Model):
             )
         return codes
 
+    def _mfa_newest_recovery_code(self):
+        """Return a text that is another one once new recovery codes have been made."""
+        codes = self.env["res.users.recovery.code"].sudo()
+        return str(codes.search([("user_id", "=", self.id)], order="id desc", limit=1).id or 0)
+
     def _mfa_recovery_sheet(self, codes):
         """Return what a screen shows of recovery codes.
 

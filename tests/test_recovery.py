@@ -44,7 +44,9 @@ class RecoveryCase(EnrolmentCase):
         return self.url_open(unescape(link), data=values)
 
     def post(self, path, page, **values):
-        return self.url_open(path, data={"csrf_token": self.csrf_of(page), **values})
+        hidden = dict(re.findall(r'<input type="hidden" name="(voids)" value="(\d+)"', page.text))
+        data = {"csrf_token": self.csrf_of(page), **hidden, **values}
+        return self.url_open(path, data=data)
 
     def codes_on(self, page):
         """Return the codes in the list of ``page``."""
@@ -500,6 +502,7 @@ class TestFewCodes(RecoveryCase):
         self.log_in()
         page = self.url_open(PAGES + "codes")
         codes = self.codes_on(self.post(PAGES + "codes", page))
+        self.assertEqual(self.codes_on(self.post(PAGES + "codes", page)), [], "the form sent again")
         self.url_open(PAGES + "codes")
         self.new_browser()
         self.use_code(codes[0])
