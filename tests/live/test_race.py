@@ -1,6 +1,9 @@
 """Two requests with one right code in the same moment: exactly one gets in."""
 
+import re
+import time
 import unittest
+from concurrent.futures import ThreadPoolExecutor
 
 from support import (
     SERVERS,
@@ -8,6 +11,7 @@ from support import (
     B,
     Browser,
     at_once,
+    held_back,
     in_parallel,
     is_code_page,
     make_help_codes,
@@ -19,6 +23,8 @@ from support import (
     switch_off_cooldown,
 )
 
+FIRST_CODES = 10
+"""Made with the first app."""
 RACES = 12
 USED = "This code was used already"
 
@@ -99,6 +105,10 @@ class RaceCase(unittest.TestCase):
             yield browser, browser.twin(servers[1])
 
 
+def recovery_codes_left(person):
+    return len(query("SELECT id FROM res_users_recovery_code WHERE user_id = %s", person.uid))
+
+
 class RecoveryRace(RaceCase):
     def test_one_recovery_code_in_two_requests(self):
         switch_off_cooldown()
@@ -107,8 +117,22 @@ class RecoveryRace(RaceCase):
         for code, browsers in zip(codes, self.browsers_of(person), strict=False):
             with self.subTest(code):
                 self.assertOneGetsIn(code, *browsers)
-        left = query("SELECT id FROM res_users_recovery_code WHERE user_id = %s", person.uid)
-        self.assertEqual(len(left), 1)
+        self.assertEqual(recovery_codes_left(person), FIRST_CODES + 1)
+
+    def test_codes_made_in_two_requests(self):
+        """Both void what there was; only one set is left, and only one is shown."""
+        person = make_protected_person()
+        browser = Browser(A).log_in(person)
+        page = browser.get("/web/login/totp/codes")
+        voids = re.search(r'name="voids" value="(\d+)"', page.text)[1]
+        twins = [browser.twin(server) for server in SERVERS]
+        with ThreadPoolExecutor(2) as pool, held_back("res_users_recovery_code", "SHARE") as wait:
+            answers = [pool.submit(b.post, "/web/login/totp/codes", voids=voids) for b in twins]
+            wait(1)
+            time.sleep(1)
+        shown = [answer.result().text.count("I have kept these codes") for answer in answers]
+        self.assertEqual(sorted(shown), [0, 1])
+        self.assertEqual(recovery_codes_left(person), FIRST_CODES)
 
     def test_one_recovery_code_in_two_dialogs(self):
         """The portal's dialog: the proof is given to one session."""
