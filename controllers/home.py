@@ -48,8 +48,8 @@ class Home(AuthTotpMailHome):
         """Ask for the code, unless this browser is trusted.
 
         Core's controllers verify, finish the session and render; this one judges the
-        half-open session and the trusted device, and hands the code on in ASCII digits.
-        Core reads it with ``int()``, which refuses the text that stands for no code.
+        half-open session and the trusted device, and hands on what is a code, in ASCII
+        digits: core reads it with ``int()``.
         """
         if request.session.uid or not request.session.get("pre_uid"):
             return super().web_totp(redirect=redirect, **kwargs)
@@ -63,21 +63,12 @@ class Home(AuthTotpMailHome):
         proves_factor = user._mfa_type() == "totp"
         recovery = bool(kwargs.get("recovery"))
         typed = kwargs.pop("totp_token", None)
-        digits = totp.normalise_code(typed)
-        error = None
         if tokens.normalise_one_time_code(typed):
             error, response = self._mfa_take_one_time_code(user, typed, redirect)
             if response:
                 return response
-        elif recovery and typed is not None and not digits:
-            error = request.env._(
-                "This is not a recovery code (16 letters and digits) or a help code (12). "
-                "Check what you typed."
-            )
-        elif typed is not None:
-            kwargs["totp_token"] = digits or "no code"
-            if not digits:
-                error = request.env._("This is not a code. Enter the six digits that you see now.")
+        else:
+            kwargs["totp_token"], error = self._mfa_read_digits(typed, recovery)
         self._mfa_hide_core_cookie()
         # Past ``auth_totp_mail``, which mails a code each time that the form is shown.
         core = super(AuthTotpMailHome, self) if recovery else super()
@@ -88,6 +79,18 @@ class Home(AuthTotpMailHome):
         if remember:
             self._mfa_remember(response)
         return response
+
+    def _mfa_read_digits(self, typed, recovery):
+        """Return what core's controller reads of ``typed``, and why that is no code."""
+        digits = totp.normalise_code(typed)
+        if digits or typed is None:
+            return digits, None
+        if recovery:
+            return None, request.env._(
+                "This is not a recovery code (16 letters and digits) or a help code (12). "
+                "Check what you typed."
+            )
+        return None, request.env._("This is not a code. Enter the six digits that you see now.")
 
     def _mfa_fill_form(self, response, redirect, recovery, error):
         """Give core's form of the second step what this addon's template needs.
