@@ -3,8 +3,6 @@ from odoo.http import request
 
 from odoo.addons.portal.controllers.portal import CustomerPortal
 
-from ..exceptions import SecondFactorRefused
-
 
 class Portal(CustomerPortal):
     """The portal user's security page and address."""
@@ -23,7 +21,7 @@ class Portal(CustomerPortal):
 
     def _update_password(self, old, new1, new2):
         """Take the code of the form, where the account asks for one."""
-        if refusal := self._mfa_take_code(request.params.get("mfa_code")):
+        if refusal := request.env.user._mfa_refusal_of(request.params.get("mfa_code")):
             return {"errors": {"password": {"mfa_code": refusal}}}
         return super()._update_password(old, new1, new2)
 
@@ -34,18 +32,9 @@ class Portal(CustomerPortal):
         )
         own = partner_sudo and partner_sudo == request.env.user.partner_id
         email = address_values.get("email", partner_sudo.email)
+        code = kwargs.get("mfa_code")
         changes = own and (email or "") != (partner_sudo.email or "")
-        if changes and not errors and (refusal := self._mfa_take_code(kwargs.get("mfa_code"))):
+        if changes and not errors and (refusal := request.env.user._mfa_refusal_of(code)):
             invalid.add("mfa_code")
             errors.append(refusal)
         return invalid, missing, errors
-
-    def _mfa_take_code(self, code):
-        """Return why the second factor is refused; ``None`` if it is accepted or not needed."""
-        user = request.env.user
-        if user._mfa_needs_proof():
-            try:
-                user._mfa_prove(code)
-            except SecondFactorRefused as refusal:
-                return str(refusal)
-        return None

@@ -80,7 +80,7 @@ class IrConfigParameter(models.Model):
     def _mfa_duration(self, key):
         """Return the duration that ``key`` sets, as a ``timedelta``.
 
-        Anything but a positive whole number is logged once, and the default holds.
+        Anything but a whole number in its range is logged once, and the default holds.
         """
         default = DURATIONS[key]
         value = self.sudo().get_param(key)

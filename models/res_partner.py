@@ -7,7 +7,8 @@ class ResPartner(models.Model):
     _inherit = "res.partner"
 
     def write(self, vals):
-        user = self.env["res.users"]._mfa_acting()
-        if "email" in vals and user.partner_id in self:
-            user.with_env(self.env)._mfa_check_own_change({"email": vals["email"]})
+        if "email" in vals:
+            user = self.env["res.users"]._mfa_acting()
+            if user.partner_id in self:
+                user.with_env(self.env)._mfa_check_own_change({"email": vals["email"]})
         return super().write(vals)

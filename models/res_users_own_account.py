@@ -81,6 +81,18 @@ class ResUsers(models.Model):
         reset = self.env.context.get("mfa_reset_link") is DOOR
         return not reset and self.env["res.users.identitycheck"]._needs_code()
 
+    def _mfa_refusal_of(self, code):
+        """Take ``code`` as the proof that this user needs; return why it is refused.
+
+        :return: a sentence, or ``None`` when it is accepted or nothing needs proof
+        """
+        if self._mfa_needs_proof():
+            try:
+                self._mfa_prove(code)
+            except SecondFactorRefused as refusal:
+                return str(refusal)
+        return None
+
     @check_identity
     def action_mfa_confirm(self):
         """Check the identity, and save what was refused for want of it.
@@ -121,9 +133,7 @@ class ResUsers(models.Model):
         :raise UserError: when ``post["mfa_code"]`` is refused
         """
         user = self.env.user
-        if request and user in self and user._mfa_needs_proof():
-            try:
-                user._mfa_prove(post.get("mfa_code"))
-            except SecondFactorRefused as refusal:
-                raise UserError(str(refusal)) from None
+        own = request and user in self
+        if own and (refusal := user._mfa_refusal_of(post.get("mfa_code"))):
+            raise UserError(refusal)
         return super()._deactivate_portal_user(**post)
