@@ -1,7 +1,7 @@
 {
     "name": "MFA Support",
     "summary": "Authenticator apps, trusted devices and a second factor that holds",
-    "version": "19.0.1.1.0",
+    "version": "19.0.1.2.0",
     "category": "Extra Tools",
     "license": "LGPL-3",
     "author": "Odoo Community Association (OCA)",

@@ -4,7 +4,9 @@ from odoo.exceptions import UserError
 from odoo.tools import SQL
 
 from .models import secret_store
-from .models.ir_config_parameter import FLAGS
+from .models.ir_config_parameter import FLAGS, POLICY
+from .models.mfa_policy import BY_MAIL
+from .models.res_groups import SENSITIVE
 from .tools import cipher
 
 OURS_TO_DELETE = (
@@ -40,6 +42,25 @@ def post_init_hook(env):
         [key, str(int(FLAGS[key]))],
     )
     env.registry.clear_cache("default", "stable")
+    adopt_policy(env)
+
+
+def adopt_policy(env):
+    """Mark the sensitive groups, and make core's policy that of each company.
+
+    Core's key is emptied: it would be one more voice that no screen shows any more.
+    """
+    for xmlid in SENSITIVE:
+        if group := env.ref(xmlid, raise_if_not_found=False):
+            group.mfa_sensitive = True
+    policy = env["ir.config_parameter"].get_param(POLICY)
+    if not policy:
+        return
+    vals = {"mfa_policy_sensitive": BY_MAIL, "mfa_policy_internal": BY_MAIL}
+    if policy == "all_required":
+        vals["mfa_policy_portal"] = BY_MAIL
+    env["res.company"].with_context(active_test=False).search([]).write(vals)
+    env["ir.config_parameter"].set_param(POLICY, False)
 
 
 def _adopt_secrets(env):

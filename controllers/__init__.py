@@ -1,1 +1,1 @@
-from . import home, identity, portal, recovery
+from . import home, identity, portal, recovery, rpc

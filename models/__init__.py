@@ -4,7 +4,9 @@ from . import (
     ir_config_parameter,
     ir_http,
     mfa_one_time_code,
+    res_company,
     res_config_settings,
+    res_groups,
     res_partner,
     res_users,
     res_users_apikeys,
@@ -19,6 +21,7 @@ from . import (
     res_users_mfa_event,
     res_users_mfa_guarded,
     res_users_own_account,
+    res_users_policy,
     res_users_recovery,
     res_users_recovery_code,
 )

@@ -1,12 +1,13 @@
 import re
 import time
 
-from odoo import api, models
+from odoo import SUPERUSER_ID, api, fields, models
 from odoo.exceptions import AccessDenied
 from odoo.http import request
 
 from ..exceptions import NoCode
 from ..tools import totp
+from .mfa_policy import BY_APP, BY_MAIL, OPTIONAL
 
 DAY = 24 * 60 * 60
 LOCK_SCREEN = "/auth-timeout/session/check-identity"
@@ -37,17 +38,103 @@ class IrHttp(models.AbstractModel):
         since = session.get("mfa_since")
         if session.uid is not None and since is not None:
             cls._mfa_check_session_age(session, since)
+        if session.uid is not None:
+            cls._mfa_check_policy(session)
         super()._authenticate_explicit(auth)
 
     @classmethod
-    def _dispatch(cls, endpoint):
-        """Read what is given to the lock screen of ``auth_timeout`` as our own pages do.
+    def _mfa_check_policy(cls, session):
+        """End a session whose account is out of its networks, or that misses a policy too long.
 
-        That module may be loaded after this one, so its methods cannot be overridden.
+        Costs no query while the policy is met, or optional.
+        """
+        user = cls._mfa_session_user(session)
+        if not user._mfa_address_is_allowed():
+            cls._mfa_log_out("network")
+            return
+        demand = user._mfa_demand()
+        if cls._mfa_session_meets(session, user, demand):
+            return
+        if demand.over and demand.over <= fields.Datetime.now():
+            cls._mfa_log_out("policy")
+
+    @classmethod
+    def _mfa_session_user(cls, session):
+        """Return whose session this is: who became the superuser, if so."""
+        became = session.uid == SUPERUSER_ID and session.get("mfa_become")
+        return request.env["res.users"].browse(became or session.uid)
+
+    @classmethod
+    def _mfa_session_meets(cls, session, user, demand):
+        """Tell whether ``session`` was opened with the factor that ``demand`` asks for.
+
+        ``mfa_factor`` is ``app`` or ``skip``, a login that core exempts from a second step
+        (a passkey). It saves the question whether the account has MFA on: each change of
+        its factors ends its sessions.
+        """
+        if demand.level == OPTIONAL or session.get("mfa_factor"):
+            return True
+        if demand.level == BY_MAIL and session.get("mfa_since"):
+            return True
+        if user.sudo().mfa_enabled:
+            session["mfa_factor"] = "app"
+            return True
+        return False
+
+    @classmethod
+    def _mfa_log_out(cls, notice):
+        request.session.logout(keep_db=True)
+        request.session["mfa_notice"] = notice
+        request.env = api.Environment(request.env.cr, None, request.session.context)
+
+    @classmethod
+    def _dispatch(cls, endpoint):
+        """Lead a page load to the enrolment or its reminder, where a policy asks for it.
+
+        Also read what is given to the lock screen of ``auth_timeout`` as our own pages do:
+        that module may be loaded after this one, so its methods cannot be overridden.
         """
         if request.httprequest.path == LOCK_SCREEN:
             cls._mfa_read_lock_screen(request.params)
+        page = cls._mfa_is_page_load() and cls._mfa_page_instead()
+        if page:
+            return request.redirect_query(page, {"redirect": cls._mfa_here()})
         return super()._dispatch(endpoint)
+
+    @classmethod
+    def _mfa_is_page_load(cls):
+        """Tell whether a person logged in opens a page, other than those of the login."""
+        asked = request.httprequest
+        return (
+            request.session.uid is not None
+            and asked.method == "GET"
+            and "text/html" in asked.headers.get("Accept", "")
+            and not asked.path.startswith(("/web/login", "/web/session/logout"))
+        )
+
+    @classmethod
+    def _mfa_here(cls):
+        return request.httprequest.full_path.rstrip("?")
+
+    @classmethod
+    def _mfa_page_instead(cls):
+        """Return the page to show before any other, or ``None``.
+
+        A session that lacks a code by e-mail starts again at the password.
+        """
+        session = request.session
+        user = cls._mfa_session_user(session)
+        demand = user._mfa_demand()
+        if cls._mfa_session_meets(session, user, demand):
+            if session.get("mfa_remind") and user._mfa_grace_end():
+                return "/web/login/totp/reminder"
+            return None
+        if demand.over is None:
+            return None
+        if demand.level == BY_APP:
+            return "/web/login/totp/setup"
+        cls._mfa_log_out("policy")
+        return "/web/login"
 
     @classmethod
     def _mfa_read_lock_screen(cls, credential):
@@ -74,9 +161,7 @@ class IrHttp(models.AbstractModel):
         parameters = request.env["ir.config_parameter"]
         elapsed = time.time() - since
         if elapsed >= parameters._mfa_duration("auth_totp.session_age").total_seconds():
-            session.logout(keep_db=True)
-            session["mfa_notice"] = "session"
-            request.env = api.Environment(request.env.cr, None, session.context)
+            cls._mfa_log_out("session")
         elif (
             elapsed >= DAY
             and REAL_USE.match(request.httprequest.path)

@@ -18,6 +18,9 @@ GUARDED_FIELDS = {
     "mfa_epoch",
     "authenticator_ids",
     "trusted_device_ids",
+    "mfa_exempt_networks",
+    "mfa_exempt_reason",
+    "mfa_api_networks",
 }
 DEVICE_COOKIE = "trusted_devices_%d"
 """Name of the cookie of one user, as the OCA module called it."""
@@ -165,6 +168,8 @@ class ResUsers(models.Model):
     def _mfa_set_proof(self):
         """Note that this session's user has just proven a second factor."""
         request.session["mfa_proof"] = {"uid": self.env.uid, "at": time.time()}
+        if self.env.user.mfa_enabled:
+            request.session["mfa_factor"] = "app"
         request.session.setdefault("mfa_since", time.time())
 
     @api.model
@@ -178,12 +183,6 @@ class ResUsers(models.Model):
         if proven:
             self._mfa_set_proof()
             self._mfa_note_few_codes()
-
-    def _mfa_is_required(self):
-        """Tell whether a policy asks this user for a second factor."""
-        self.ensure_one()
-        policy = self.env["ir.config_parameter"].sudo().get_param("auth_totp.policy")
-        return policy == "all_required" or (policy == "employee_required" and self._is_internal())
 
     # -- the half-open session -----------------------------------------------------
 
@@ -306,6 +305,7 @@ class ResUsers(models.Model):
         self._mfa_set_enabled(False)
         if request and request.session.uid in self.ids:
             request.session.pop("mfa_proof", None)
+            request.session.pop("mfa_factor", None)
         self._mfa_notify(
             lambda user: user.env._("Security Update: Two-factor Authentication Disabled"),
             lambda user: user.env._("Two-factor authentication has been disabled on your account."),

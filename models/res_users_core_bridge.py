@@ -32,6 +32,8 @@ OF_ONE_LOGIN = (
     "mfa_codes_left",
     "mfa_setup",
     "mfa_first_codes",
+    "mfa_factor",
+    "mfa_remind",
 )
 """Session keys that a new login starts without."""
 PASSKEY_ID = re.compile(r"[A-Za-z0-9_-]+")
@@ -145,8 +147,12 @@ class ResUsers(models.Model):
             if {session.uid, session.get("pre_uid")} - {None, auth_info["uid"]}:
                 # Core caches a session's token by the session alone, whoever it was of.
                 self.env.registry.clear_cache()
-            if auth_info.get("mfa") != "skip":
-                self.browse(auth_info["uid"])._mfa_stamp_pending()
+            user = self.browse(auth_info["uid"])
+            if auth_info.get("mfa") == "skip":
+                session["mfa_factor"] = "skip"
+            else:
+                user._mfa_stamp_pending()
+                session["mfa_remind"] = user._mfa_grace_end() is not None
         return auth_info
 
     def _notify_security_new_connection(self, auth_info):
@@ -205,6 +211,7 @@ class ResUsers(models.Model):
         self.env["res.users.mfa.event"]._record("passkey_used", user)
         if request and request.session.uid == user.id:
             user._mfa_set_proof()
+            request.session.setdefault("mfa_factor", "skip")
 
     def _mfa_check_mail_code(self, credential, env, check):
         """Let core verify a code that it sent by e-mail, counted as codes of apps are.

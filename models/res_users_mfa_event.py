@@ -34,9 +34,10 @@ KINDS = [
     ("passkey_removed", "Passkey removed"),
     ("api_key_made", "API key made"),
     ("api_key_removed", "API key removed"),
+    ("network_refused", "Refused by network"),
     ("setting", "Setting changed"),
 ]
-ALARMING = {"locked", "device_refused"}
+ALARMING = {"locked", "device_refused", "network_refused"}
 MAX_TEXT = 256
 BATCH = 10_000
 """Lines that the daily clean-up deletes in one transaction."""

@@ -1,0 +1,84 @@
+"""Lists of networks as an administrator writes them, on top of ``ipaddress``."""
+
+import ipaddress
+import re
+
+
+class BadNetwork(ValueError):
+    """A line that is no network.
+
+    :ivar int line: its number, from 1
+    :ivar str text: what stands there
+    :ivar str|None meant: the network that it may mean, where there is one
+    """
+
+    def __init__(self, line, text, meant=None):
+        super().__init__(f"line {line}: {text}")
+        self.line, self.text, self.meant = line, text, meant
+
+
+def parse(text):
+    """Return the networks that ``text`` lists in CIDR form, one or more on a line.
+
+    A plain address is a network of its own. IPv4 in the form of IPv6
+    (``::ffff:192.0.2.1``, RFC 4291 §2.5.5.2) is taken for IPv4.
+
+    :return: tuple of ``ipaddress`` networks
+    :raise BadNetwork: for the first that is none
+    """
+    found = []
+    for number, line in enumerate((text or "").splitlines(), start=1):
+        found += [_parse_one(number, word) for word in re.split(r"[\s,;]+", line) if word]
+    return tuple(found)
+
+
+def _parse_one(line, word):
+    try:
+        return _unmap(ipaddress.ip_network(word))
+    except ValueError:
+        pass
+    try:
+        meant = str(ipaddress.ip_network(word, strict=False))
+    except ValueError:
+        meant = None
+    raise BadNetwork(line, word, meant)
+
+
+def _unmap(network):
+    mapped = getattr(network.network_address, "ipv4_mapped", None)
+    if mapped and network.prefixlen >= 96:
+        return ipaddress.ip_network((mapped, network.prefixlen - 96))
+    return network
+
+
+def normalise(text):
+    """Return ``text`` with each network on a line of its own.
+
+    :raise BadNetwork: as :func:`parse`
+    """
+    return "\n".join(map(str, parse(text)))
+
+
+def is_everywhere(networks):
+    """Tell whether ``networks`` together hold all addresses of IPv4 or of IPv6."""
+    for version in (4, 6):
+        same = (network for network in networks if network.version == version)
+        if any(network.prefixlen == 0 for network in ipaddress.collapse_addresses(same)):
+            return True
+    everything_mapped = ipaddress.ip_network("::ffff:0:0/96")
+    return any(
+        network.version == 6 and everything_mapped.subnet_of(network) for network in networks
+    )
+
+
+def holds(networks, address):
+    """Tell whether one of ``networks`` holds ``address``; an unknown address is in none.
+
+    :param address: text as a server sees it, or ``None``
+    """
+    try:
+        ip = ipaddress.ip_address(address or "")
+    except ValueError:
+        return False
+    ip = getattr(ip, "ipv4_mapped", None) or ip
+    return any(ip in network for network in networks)
