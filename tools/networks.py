@@ -65,10 +65,7 @@ def is_everywhere(networks):
         same = (network for network in networks if network.version == version)
         if any(network.prefixlen == 0 for network in ipaddress.collapse_addresses(same)):
             return True
-    everything_mapped = ipaddress.ip_network("::ffff:0:0/96")
-    return any(
-        network.version == 6 and everything_mapped.subnet_of(network) for network in networks
-    )
+    return False
 
 
 def holds(networks, address):
