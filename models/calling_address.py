@@ -56,8 +56,8 @@ def describe_address(env):
             seen
             + " "
             + env._(
-                "This is an address of a local network. If you are not in one with the server, it is "
-                "a proxy's: set “proxy_mode = True” in odoo.conf before you enter networks."
+                "This is an address of a local network. If you are not in one with the server, "
+                "it is a proxy's: set “proxy_mode = True” in odoo.conf before you enter networks."
             )
         )
     return seen

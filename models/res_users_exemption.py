@@ -173,7 +173,7 @@ class ResUsers(models.Model):
                             "%(network)s is outside the networks that may call the API of "
                             "%(company)s, so no call from there would be answered. Leave it out, "
                             "or add it in the settings of the company.",
-                            network=network,
+                            network=str(network),
                             company=company.name,
                         )
                     )
