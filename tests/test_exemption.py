@@ -1,6 +1,6 @@
 from datetime import timedelta
 
-from odoo import fields
+from odoo import Command, fields
 from odoo.exceptions import UserError
 from odoo.tests import tagged
 from odoo.tools import mute_logger
@@ -249,6 +249,13 @@ class TestExemptAccount(ExemptionCase):
         self.assertFalse(self.apps_of(self.bob))
         self.assertEqual(answer["error"]["data"]["name"], "odoo.exceptions.UserError")
         self.assertEqual(self.count(ENROLMENT.replace(".", "_")), 1)
+
+    def test_no_passkey(self):
+        if "auth_passkey_key_ids" not in self.bob._fields:
+            self.skipTest("auth_passkey is not installed")
+        values = {"name": "Thief", "credential_identifier": "x"}
+        with self.assertRaisesRegex(UserError, "its networks protect it"):
+            self.bob.with_user(self.bob).sudo().auth_passkey_key_ids = [Command.create(values)]
 
     def test_preferences_say_so(self):
         spec = {"mfa_exempt": {}, "mfa_app_required_by": {}}

@@ -11,6 +11,7 @@ from ..models.mfa_policy import BY_APP, BY_MAIL, OPTIONAL
 from .common import OTHER_SECRET, code_of
 from .test_enrolment import EnrolmentCase
 from .test_settings import SettingsScreen
+from .test_tours import TourCase
 
 CORE_KEY = "auth_totp.policy"
 NOW = fields.Datetime.to_datetime("2026-03-10 12:00:00")
@@ -621,3 +622,35 @@ class TestPolicyHooks(PolicyCase):
             with self.subTest(choice=choice, before=before):
                 uninstall_hook(self.env)
                 self.assertEqual(parameters.get_param(CORE_KEY), after)
+
+
+@tagged("post_install", "-at_install")
+class TestPolicyTours(TourCase):
+    """What a person does, in a real browser."""
+
+    def setUp(self):
+        super().setUp()
+        self.company = self.env["res.company"].create({"name": "MFA A"})
+        for user in self.ann + self.bob + self.carl:
+            user.company_ids = self.company
+            user.company_id = self.company
+
+    def test_administrator(self):
+        """Set a policy, be kept from being locked out, exempt a user."""
+        self.carl.group_ids += self.env.ref("base.group_system")
+        self.run_tour("/odoo/settings", "mfa_admin_policy", "mfa_carl")
+        policy = self.company._mfa_policy_values()
+        self.assertEqual(
+            [policy[f"mfa_policy_{name}"] for name in ("sensitive", "internal", "portal")],
+            [OPTIONAL, BY_APP, BY_MAIL],
+        )
+        self.assertEqual(
+            (policy["mfa_grace_days"], policy["mfa_api_networks"]), (14, "192.0.2.0/24")
+        )
+        self.assertEqual(self.bob.mfa_exempt_networks, "198.51.100.0/24")
+        self.assertEqual(self.bob.mfa_exempt_reason, "Terminal")
+
+    def test_replace_the_app(self):
+        self.company.mfa_policy_internal = BY_APP
+        self.run_tour("/odoo", "mfa_replace_app", "mfa_ann")
+        self.assertEqual(self.ann.authenticator_ids.name, "New phone")
