@@ -1,5 +1,6 @@
 """What the policies of companies ask of a user, here and now."""
 
+import logging
 from datetime import datetime, timedelta
 
 from odoo import SUPERUSER_ID, api, fields, models
@@ -196,7 +197,7 @@ class ResUsers(models.Model):
             return
         level = user._mfa_demand().level
         if level == BY_APP:
-            raise RedirectWarning(
+            refusal = RedirectWarning(
                 self.env._(
                     "This policy would lock you out: your own account has no authenticator app. "
                     "Add one first, or set days of grace."
@@ -204,6 +205,8 @@ class ResUsers(models.Model):
                 self.env.ref("auth_totp_mail.action_activate_two_factor_authentication").id,
                 self.env._("Add my app"),
             )
+            refusal.loglevel = logging.INFO  # no fault of the server, as ``odoo.http`` takes it for
+            raise refusal
         if level == BY_MAIL and not user.email:
             raise UserError(
                 self.env._(

@@ -631,9 +631,9 @@ class TestPolicyTours(TourCase):
     def setUp(self):
         super().setUp()
         self.company = self.env["res.company"].create({"name": "MFA A"})
-        for user in self.ann + self.bob + self.carl:
-            user.company_ids = self.company
-            user.company_id = self.company
+        (self.ann + self.bob + self.carl).write(
+            {"company_ids": [Command.set(self.company.ids)], "company_id": self.company.id}
+        )
 
     def test_administrator(self):
         """Set a policy, be kept from being locked out, exempt a user."""
