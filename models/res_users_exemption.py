@@ -44,7 +44,8 @@ class ResUsers(models.Model):
 
     def _compute_mfa_app_required_by(self):
         for user in self:
-            user.mfa_app_required_by = user._origin and user._origin._mfa_app_required_by()
+            known = user._origin
+            user.mfa_app_required_by = bool(known) and known._mfa_app_required_by()
 
     def _mfa_app_required_by(self):
         """Return the name of the company that asks this user for an app now, or ``False``."""
@@ -163,7 +164,9 @@ class ResUsers(models.Model):
 
     def _mfa_check_api_networks(self, wanted):
         """:raise UserError: for a network from which a company lets nobody call the API"""
-        companies = self.sudo().company_ids.filtered("mfa_api_networks")
+        companies = self.sudo().company_ids.filtered(
+            lambda one: one.active and one.mfa_api_networks
+        )
         for company in companies:
             allowed = networks.parse(company.mfa_api_networks)
             for network in wanted:

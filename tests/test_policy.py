@@ -558,6 +558,7 @@ class TestRequiredApp(PolicyCase):
         self.a.mfa_policy_internal = BY_MAIL
         [row] = self.call("res.users", "web_read", self.ann.ids, spec)["result"]
         self.assertFalse(row["mfa_app_required_by"])
+        self.assertFalse(self.env["res.users"].new({}).mfa_app_required_by, "a form of nobody yet")
 
     def test_replace_the_app(self):
         self.env["res.users.authenticator"]._enrol(self.ann, "Tablet", OTHER_SECRET)
