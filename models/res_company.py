@@ -171,15 +171,18 @@ class ResCompany(models.Model):
         return {name: self[name] for name in POLICY_FIELDS}
 
     def _mfa_note_start(self, old):
-        """Note since when each choice that has changed holds, and what held until then."""
-        now = fields.Datetime.now()
-        vals = {"mfa_policy_changed": now}
+        """Note since when each choice that has changed holds, and what held until then.
+
+        Other settings give no session that misses the policy another hour.
+        """
+        now, vals = fields.Datetime.now(), {}
         for population in POPULATIONS:
             name = f"mfa_policy_{population}"
             if self[name] != old[name]:
                 weaker = min(old[name], self[name], key=LEVELS.index)
                 vals |= {f"{name}_since": now, f"{name}_before": weaker}
-        self.write(vals)
+        if vals or self.mfa_grace_days != old["mfa_grace_days"]:
+            self.write(vals | {"mfa_policy_changed": now})
 
     def _mfa_record_policy(self, old):
         """Add a line to the trail for each setting that has changed, in words of the screen."""

@@ -171,6 +171,18 @@ class TestDemands(PolicyCase):
             self.a.write({"mfa_policy_internal": BY_APP, "mfa_api_networks": " 10.0.0.0/8\n"})
         self.assertEqual((len(self.settings_lines()), self.a.mfa_policy_changed), before)
 
+    def test_another_setting_gives_no_more_time(self):
+        self.put_into(self.bob, self.a)
+        with freeze_time(NOW + timedelta(days=999)):
+            self.a.mfa_policy_internal = BY_APP
+            over = self.bob._mfa_demand().over
+        with freeze_time(NOW + timedelta(days=999, minutes=50)):
+            self.a.write({"mfa_trusted_devices": False, "mfa_setup_by_mail": False})
+            self.assertEqual(self.bob._mfa_demand().over, over)
+            self.a.mfa_grace_days = 1
+            self.a.mfa_grace_days = 0
+            self.assertGreater(self.bob._mfa_demand().over, over)
+
 
 @tagged("post_install", "-at_install")
 class TestPolicyScreen(SettingsScreen, PolicyCase):
