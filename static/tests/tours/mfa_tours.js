@@ -422,3 +422,81 @@ tours.add("mfa_settings", {
         },
     ],
 });
+
+const saveSettings = { trigger: "button.o_form_button_save", run: "click" };
+const choose = (population, level) => ({
+    trigger: `#mfa_policy_${population} .o_radio_item:contains(${level}) input`,
+    run: "click",
+});
+
+tours.add("mfa_admin_policy", {
+    steps: () => [
+        { trigger: "#mfa_policy_company:contains(MFA A)" },
+        { trigger: "#mfa_api_networks:contains(Odoo sees you at 127.0.0.1)" },
+        choose("internal", "Authenticator app"),
+        saveSettings,
+        {
+            content: "who has no app would be locked out",
+            trigger: ".modal:contains(lock you out) button:contains(Add my app)",
+            run: "click",
+        },
+        ...enrol(confirmPassword("mfa_carl_password")),
+        ...goTo("/odoo/settings"),
+        {
+            content: "what was half made is not saved",
+            trigger: "#mfa_policy_internal .o_radio_item:contains(Optional) input:checked",
+        },
+        choose("internal", "Authenticator app"),
+        choose("portal", "Code by e-mail or app"),
+        { trigger: "#mfa_grace_days input", run: "edit 14" },
+        { trigger: "#mfa_api_networks textarea", run: "edit office" },
+        saveSettings,
+        {
+            trigger: ".modal:contains(Line 1):contains(is not a network) button:contains(Close)",
+            run: "click",
+        },
+        { trigger: "#mfa_api_networks textarea", run: "edit 192.0.2.0/24" },
+        { ...saveSettings, expectUnloadPage: true },
+        { trigger: "#mfa_policy_internal .o_radio_item:contains(Authenticator app) input:checked" },
+        ...goTo("/odoo/users"),
+        { trigger: "td.o_data_cell:contains(mfa_bob)", run: "click" },
+        { trigger: "a.nav-link:contains(Security)", run: "click" },
+        { trigger: "button[name=action_mfa_exemption]", run: "click" },
+        { trigger: ".modal:contains(Odoo sees you at 127.0.0.1) [name=exempt] input", run: "click" },
+        { trigger: ".modal [name=reason] input", run: "edit Terminal" },
+        { trigger: ".modal [name=exempt_networks] textarea", run: "edit 0.0.0.0/0" },
+        { trigger: ".modal button[name=action_save]", run: "click" },
+        { trigger: ".modal:contains(whole internet) button:contains(Close)", run: "click" },
+        { trigger: ".modal [name=exempt_networks] textarea", run: "edit 198.51.100.0/24" },
+        { trigger: ".modal button[name=action_save]", run: "click" },
+        { trigger: ".o_notification:contains(Saved)" },
+        { trigger: "body:not(:has(.modal)) [name=auth_2fa]:contains(198.51.100.0/24)" },
+    ],
+});
+
+tours.add("mfa_replace_app", {
+    steps: () => [
+        insideOdoo,
+        ...openPreferences(),
+        { trigger: "[name=mfa]:contains(requires):not(:has(button[name=action_totp_disable]))" },
+        { trigger: "button[name=action_mfa_replace_app]", run: "click" },
+        ...confirmPasswordAndCode("mfa_ann_password"),
+        {
+            trigger: ".modal:contains(Then they are removed) [name=secret_key] span",
+            run() {
+                browser.localStorage.setItem("mfa_secret", this.anchor.textContent);
+            },
+        },
+        { trigger: ".modal [name=name] input", run: "edit New phone" },
+        {
+            trigger: ".modal [name=confirmation_code] input",
+            run: (helpers) => typeCode(helpers, ".modal [name=confirmation_code] input", 0),
+        },
+        { trigger: ".modal footer button:contains(Replace the app)", run: "click" },
+        ...keepRecoveryCodes(),
+        {
+            trigger:
+                ".modal [name=authenticator_ids] .o_kanban_record:contains(New phone):only-of-type",
+        },
+    ],
+});
