@@ -6,6 +6,7 @@ from odoo.tools import SQL
 from odoo.addons.base.models.res_users import check_identity
 
 from ..tools import browser, tokens
+from .mfa_policy import BY_APP
 
 
 class ResUsersDevice(models.Model):
@@ -95,17 +96,20 @@ class ResUsersDevice(models.Model):
         """Return the trusted device of ``user`` that ``token`` proves, or none.
 
         A token that another browser family or platform presents is refused, and
-        the refusal noted: the cookie has been copied.
+        the refusal noted: the cookie has been copied. Nor is a device that was trusted
+        after a code by e-mail an app, where a policy asks for one by now.
         """
         if not token:
             return self.browse()
         self.env.cr.execute(
             SQL(
                 """SELECT id, name, fingerprint, create_date, expires_at FROM %s
-                    WHERE token_hash = %s AND user_id = %s""",
+                    WHERE token_hash = %s AND user_id = %s AND (%s OR EXISTS (
+                          SELECT 1 FROM res_users WHERE id = user_id AND mfa_since IS NOT NULL))""",
                 SQL.identifier(self._table),
                 tokens.fingerprint(token),
                 user.id,
+                user._mfa_demand().level != BY_APP,
             )
         )
         row = self.env.cr.fetchone()
