@@ -107,7 +107,7 @@ class SetupPages(Pages):
         screen._mfa_forget()
         user._mfa_end_setup()
         if not request.session.uid:
-            self._mfa_finish(redirect, proven=True)
+            self._mfa_finish(None, proven=True)
         if request.env.user._mfa_plan_first_codes():
             return self._mfa_go_to("codes", redirect)
         return self._mfa_go_on(redirect)
