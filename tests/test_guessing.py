@@ -32,7 +32,7 @@ READS = {
     "recovery": r'DELETE FROM "res_users_recovery_code" WHERE user_id = \d+ AND code_hash',
     "help": r'DELETE FROM "res_users_help_code" WHERE user_id = \d+ AND code_hash',
     # The time of the login, which the key of core's codes by e-mail is made of.
-    "mail": r'FROM "res_users_log"',
+    "mail": r'SELECT .*"create_date".* FROM "res_users_log"',
 }
 
 
