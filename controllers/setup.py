@@ -52,21 +52,22 @@ class SetupPages(Pages):
     def _mfa_setup_confirm(self, user, redirect, typed):
         """Ask for the code sent by e-mail, or a help code."""
         error = None
-        if "confirmation" in typed:
+        again = "again" in typed
+        if "confirmation" in typed and not again:
             try:
                 user._mfa_confirm_setup(typed["confirmation"])
             except AccessDenied as refusal:
                 error = str(refusal)
             else:
                 return self._mfa_go_to("setup", redirect)
-        unsent = user._mfa_send_setup_code(again="again" in typed)
+        unsent = user._mfa_send_setup_code(again)
         return self._mfa_page(
             "confirm",
             redirect,
             user,
             error=error,
             unsent=unsent,
-            sent_again="again" in typed and not unsent,
+            sent_again=again and not unsent,
             address=user._mfa_masked_email(),
             **self._mfa_setup_frame(user),
         )

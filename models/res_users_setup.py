@@ -7,7 +7,7 @@ import time
 from odoo import api, models
 from odoo.exceptions import AccessDenied, UserError
 from odoo.http import request
-from odoo.tools import format_datetime
+from odoo.tools import format_date, format_time
 
 from odoo.addons.base.models.ir_mail_server import MailDeliveryException
 
@@ -175,7 +175,9 @@ class ResUsers(models.Model):
         end = self._mfa_grace_end()
         if self.mfa_enabled or not end:
             return None
-        return format_datetime(self.env, end, tz=self.tz or "UTC", dt_format="long")
+        timezone = self.tz or "UTC"
+        day = format_date(self.with_context(tz=timezone).env, end, date_format="long")
+        return f"{day}, {format_time(self.env, end, tz=timezone, time_format='short')}"
 
     def _mfa_masked_email(self):
         """Return enough of this user's address to know it by, and no more."""
