@@ -39,6 +39,8 @@ class SetupCase(RecoveryCase):
     def setUp(self):
         super().setUp()
         self.env["ir.config_parameter"].set_param("base.login_cooldown_after", "0")
+        # Core counts failures by address in this process, for the tests that follow too.
+        self.addCleanup(lambda: getattr(self.registry, "_login_failures", {}).clear())
 
     def require(self, level="app", **values):
         """Set the policy of the company for everybody, in force now unless ``values`` say so."""
