@@ -22,6 +22,7 @@
         "views/res_config_settings_views.xml",
         "views/login_templates.xml",
         "views/recovery_templates.xml",
+        "views/setup_templates.xml",
         "views/portal_templates.xml",
         "wizards/res_users_authenticator_create_views.xml",
         "wizards/res_users_authenticator_rename_views.xml",

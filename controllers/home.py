@@ -30,6 +30,21 @@ class Home(AuthTotpMailHome):
                 "You were logged out, as set for accounts with two-factor authentication. "
                 "Please log in again."
             )
+        if notice == "network":
+            return request.env._(
+                "You were logged out: this account can be used only from the networks that the "
+                "administrator has set for it."
+            )
+        if notice == "policy":
+            return request.env._(
+                "Your account now needs two-factor authentication. Please log in again: you will "
+                "be led through it."
+            )
+        if notice == "password":
+            return request.env._(
+                "Please log in again before you set up an app: your password was given too long "
+                "ago."
+            )
         return request.env._(
             "The login took too long, or your account changed meanwhile. Please start again."
         )
@@ -54,14 +69,15 @@ class Home(AuthTotpMailHome):
         if request.session.uid or not request.session.get("pre_uid"):
             return super().web_totp(redirect=redirect, **kwargs)
         user = request.env["res.users"]._mfa_get_pending()
-        if not user:
-            return self._mfa_start_again(redirect)
-        if request.httprequest.method == "GET" and (device := user._mfa_find_device()):
+        is_get = request.httprequest.method == "GET"
+        if user and is_get and (device := user._mfa_find_device()):
             device._touch(user, request.httprequest.remote_addr)
             return self._mfa_finish(redirect)
+        if elsewhere := self._mfa_elsewhere(user, "/web/login/totp", redirect):
+            return elsewhere
         remember = kwargs.pop("remember", None) and self._mfa_can_remember(user)
         proves_factor = user._mfa_type() == "totp"
-        recovery = bool(kwargs.get("recovery"))
+        recovery = bool(kwargs.get("recovery")) or user._mfa_has_no_mailbox()
         typed = kwargs.pop("totp_token", None)
         if tokens.normalise_one_time_code(typed):
             error, response = self._mfa_take_one_time_code(user, typed, redirect)
@@ -104,6 +120,7 @@ class Home(AuthTotpMailHome):
             mfa_devices_allowed=user._mfa_rules().trusted_devices,
             mfa_can_remember=self._mfa_can_remember(user),
             mfa_recovery=recovery,
+            mfa_no_mailbox=user._mfa_has_no_mailbox(),
             mfa_other_form=f"/web/login/totp?{urlencode(other_form)}",
             error=error or response.qcontext.get("error"),
         )
@@ -132,10 +149,29 @@ class Home(AuthTotpMailHome):
             if name != TRUSTED_DEVICE_COOKIE
         )
 
-    def _mfa_start_again(self, redirect):
-        """Void the half-open session and lead back to the password."""
+    def _mfa_elsewhere(self, user, page, redirect):
+        """Return the way to the page that the verdict on a half-open session asks for now.
+
+        :param user: as ``_mfa_get_pending`` returns it
+        :return: ``None`` where that is ``page`` itself
+        """
+        verdict = user and user._mfa_url()
+        if verdict == page:
+            return None
+        if not verdict:
+            return self._mfa_start_again(redirect)
+        return request.redirect_query(verdict, {"redirect": redirect} if redirect else None)
+
+    def _mfa_start_again(self, redirect, notice="login"):
+        """Void the session and lead back to the password.
+
+        :param str notice: what the login page says, see :meth:`_mfa_notice_text`
+        """
         request.session.logout(keep_db=True)
-        request.session["mfa_notice"] = "login"
+        request.session["mfa_notice"] = notice
+        return self._mfa_go_to_login(redirect)
+
+    def _mfa_go_to_login(self, redirect):
         return request.redirect_query("/web/login", {"redirect": redirect} if redirect else None)
 
     def _mfa_finish(self, redirect, proven=False):

@@ -26,4 +26,5 @@ from . import (
     res_users_policy,
     res_users_recovery,
     res_users_recovery_code,
+    res_users_setup,
 )

@@ -226,7 +226,8 @@ class ResCompany(models.Model):
         since = self[f"mfa_policy_{population}_since"]
         if level == OPTIONAL:
             return []
-        start = max(since, created or datetime.min)
+        # Without fractions, as now() is: no account is free in the second of its creation.
+        start = max(since, (created or datetime.min).replace(microsecond=0))
         grace = timedelta(days=self.mfa_grace_days if level == BY_APP else 0)
         demands = [self._mfa_demand(level, start + grace, population)]
         if grace and self[f"mfa_policy_{population}_before"] == BY_MAIL:

@@ -199,17 +199,24 @@ class ResUsers(models.Model):
 
         None also when that was longer ago than ``auth_totp.login_timeout`` minutes,
         or when password, factors or activity of the account changed since: the
-        session token covers them all.
+        session token covers them all. Nor may the browser have left the networks of
+        an exempt account.
         """
         session = request.session
         user = self.browse(session.get("pre_uid") or ())
         pending = session.get("mfa_pending") or {}
-        timeout = self.env["ir.config_parameter"]._mfa_duration("auth_totp.login_timeout")
-        # A time well in the future means that the clock was set back.
-        if not user or abs(time.time() - pending.get("since", 0)) >= timeout.total_seconds():
+        if not user or not self._mfa_is_recent(pending.get("since", 0)):
             return self.browse()
         state = user._compute_session_token(session.sid)
-        return user if state and consteq(pending["state"], state) else self.browse()
+        valid = state and consteq(pending["state"], state) and user._mfa_address_is_allowed()
+        return user if valid else self.browse()
+
+    @api.model
+    def _mfa_is_recent(self, moment):
+        """Tell whether what was given at ``moment`` (Unix seconds) still counts for a login."""
+        timeout = self.env["ir.config_parameter"]._mfa_duration("auth_totp.login_timeout")
+        # A time well in the future means that the clock was set back.
+        return abs(time.time() - moment) < timeout.total_seconds()
 
     # -- trusted devices -----------------------------------------------------------
 
@@ -276,8 +283,10 @@ class ResUsers(models.Model):
         """Add an app that has just been proven, and switch MFA on if it is off.
 
         :param int step: the time step whose code proved the app
+        :raise UserError: as :meth:`_mfa_check_setup`
         """
         self.ensure_one()
+        self._mfa_check_setup()
         app = self.env["res.users.authenticator"]._enrol(self, name, secret, step)
         self.env["res.users.mfa.attempt"]._clear(self)
         if self.mfa_enabled:

@@ -19,8 +19,8 @@ class ResUsers(models.Model):
         """Use up ``code``, whatever it is a code of, and return what that was.
 
         The try is counted before anything is compared; what is no code at all is
-        neither counted nor compared. A help code opens a login and proves nothing later,
-        a recovery code is good while MFA is on.
+        neither counted nor compared. A help code opens a login, or the set-up of a first
+        app, and proves nothing later; a recovery code is good while MFA is on.
 
         :param code: text as a person types it, or an ``int`` whose leading zeros are gone
         :return: ``app``, ``recovery`` or ``help``
@@ -60,7 +60,7 @@ class ResUsers(models.Model):
 
         :raise NoCode: when it is nothing that could open this account
         """
-        login = not (request and request.session.uid)
+        login = not (request and request.session.uid) or not self.mfa_enabled
         if digits := totp.normalise_code(code):
             return "app", digits
         one_time = tokens.normalise_one_time_code(code) or ""

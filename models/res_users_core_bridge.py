@@ -31,6 +31,8 @@ OF_ONE_LOGIN = (
     "mfa_recovered",
     "mfa_codes_left",
     "mfa_setup",
+    "mfa_setup_mailed",
+    "mfa_setup_confirmed",
     "mfa_first_codes",
     "mfa_factor",
     "mfa_remind",
@@ -153,7 +155,7 @@ class ResUsers(models.Model):
                 session["mfa_factor"] = "skip"
             else:
                 user._mfa_stamp_pending()
-                session["mfa_remind"] = user._mfa_grace_end() is not None
+                session["mfa_remind"] = not user.mfa_enabled and user._mfa_grace_end() is not None
         return auth_info
 
     def _notify_security_new_connection(self, auth_info):
@@ -224,6 +226,7 @@ class ResUsers(models.Model):
         self.env["res.users.mfa.attempt"]._reserve(self)
         result = check(credential, env)
         self.env["res.users.mfa.attempt"]._clear(self)
+        self._mfa_note_confirmed()
         return result
 
     def _send_totp_mail_code(self):
@@ -240,6 +243,8 @@ class ResUsers(models.Model):
         self.ensure_one()
         self._mfa_check_self()
         self._mfa_check_not_exempt()
+        if self._mfa_must_enrol() and self._mfa_setup_step() != "app":
+            return {"type": "ir.actions.act_url", "url": "/web/login/totp/setup", "target": "self"}
         if self._is_internal():
             self.env["res.users.authenticator"]._check_room_for(self)
             wizard = self.env["res.users.authenticator.create"]._start()

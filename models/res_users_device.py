@@ -6,6 +6,7 @@ from odoo.tools import SQL
 from odoo.addons.base.models.res_users import check_identity
 
 from ..tools import browser, tokens
+from .mfa_policy import BY_APP
 from .res_users_mfa_event import MAX_TEXT
 
 
@@ -98,17 +99,20 @@ class ResUsersDevice(models.Model):
         None where the policy of a company of ``user`` does not allow any.
 
         A token that another browser family or platform presents is refused, and
-        the refusal noted: the cookie has been copied.
+        the refusal noted: the cookie has been copied. Nor is a device that was trusted
+        after a code by e-mail an app, where a policy asks for one by now.
         """
         if not token or not user._mfa_rules().trusted_devices:
             return self.browse()
         self.env.cr.execute(
             SQL(
                 """SELECT id, name, fingerprint, create_date, expires_at FROM %s
-                    WHERE token_hash = %s AND user_id = %s""",
+                    WHERE token_hash = %s AND user_id = %s AND (%s OR EXISTS (
+                          SELECT 1 FROM res_users WHERE id = user_id AND mfa_since IS NOT NULL))""",
                 SQL.identifier(self._table),
                 tokens.fingerprint(token),
                 user.id,
+                user._mfa_demand().level != BY_APP,
             )
         )
         row = self.env.cr.fetchone()

@@ -50,7 +50,7 @@ class ResUsers(models.Model):
                     names=", ".join(archived.mapped("name")),
                 )
             )
-        without = self.filtered(lambda user: not user._mfa_type())
+        without = self.filtered(lambda user: not (user._mfa_url() or user._mfa_grace_end()))
         if without:
             raise UserError(
                 self.env._(

@@ -92,12 +92,13 @@ class ResUsersMfaAttempt(models.Model):
                 )
             )
         if wait:
-            raise TooManyCodes(self._explain_wait(kind, math.ceil(wait / 60)))
+            has_recovery = kind == "app" and user.mfa_enabled
+            raise TooManyCodes(self._explain_wait(has_recovery, math.ceil(wait / 60)))
         return failures
 
     @api.model
-    def _explain_wait(self, kind, minutes):
-        if kind == "app":
+    def _explain_wait(self, has_recovery, minutes):
+        if has_recovery:
             return self.env._(
                 "Too many wrong codes. Try again in %(minutes)d minute(s), or use a recovery code.",
                 minutes=minutes,

@@ -114,12 +114,15 @@ class ResUsers(models.Model):
 
     def _mfa_grace_end(self):
         """Return when this user must have an app, in UTC; ``None`` unless that is to come."""
+        demand = self._mfa_coming_demand()
+        return demand and demand.since
+
+    def _mfa_coming_demand(self):
+        """Return the first :class:`Demand` for an app that is to come, or ``None``."""
         if self._mfa_is_exempt() or self._mfa_demand().level == BY_APP:
             return None
-        return min(
-            (demand.since for demand in self._mfa_rules().demands if demand.level == BY_APP),
-            default=None,
-        )
+        apps = [demand for demand in self._mfa_rules().demands if demand.level == BY_APP]
+        return min(apps, key=lambda demand: demand.since, default=None)
 
     def _mfa_is_required(self):
         """Tell whether a policy asks this user for a second factor now."""
@@ -127,7 +130,7 @@ class ResUsers(models.Model):
 
     def _mfa_must_enrol(self):
         """Tell whether this user must set up an app before anything else."""
-        return not self.mfa_enabled and self._mfa_demand().level == BY_APP
+        return self._mfa_demand().level == BY_APP and not self.mfa_enabled
 
     def _mfa_type(self):
         """Answer for core's modules which code a login asks for.

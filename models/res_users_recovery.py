@@ -103,6 +103,13 @@ class ResUsers(models.Model):
             return None
         return self._mfa_recovery_sheet(self._mfa_make_recovery_codes())
 
+    def _mfa_plan_first_codes(self):
+        """Have the next page show the first recovery codes; tell whether there are none yet."""
+        first = not self.sudo().recovery_codes_left
+        if first:
+            request.session["mfa_first_codes"] = True
+        return first
+
     @check_identity
     def action_mfa_recovery_codes(self):
         """:raise UserError: while MFA is off, since no recovery code opens anything then"""

@@ -17,6 +17,7 @@ from . import (
     test_recovery,
     test_rpc,
     test_settings,
+    test_setup,
     test_tools,
     test_tours,
     test_trail,

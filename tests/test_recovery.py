@@ -337,7 +337,7 @@ class TestRecoveryLogin(RecoveryCase):
         page = self.use_code(code, redirect="/my/security")
         self.assertPage(page, "setup?redirect=%2Fmy%2Fsecurity")
         sheet = self.set_up(page, lost=self.ann.authenticator_ids.id, redirect="/my/security")
-        self.assertPage(sheet, "setup")
+        self.assertPage(sheet, "codes")
         codes = self.codes_on(sheet)
         self.assertEqual(len(set(codes)), 10)
         self.assertRegex(sheet.text, r'<input[^>]*name="done"[^>]*required')

@@ -21,7 +21,10 @@ class TourCase(MfaCase):
         The tour is quicker than the time step: the used steps are forgotten.
         """
 
-        def mfa_test_code(controller, secret=None, offset=0):
+        def mfa_test_code(controller, secret=None, offset=0, mailed_to=None):
+            if mailed_to:
+                users = http.request.env["res.users"].sudo()
+                return users.search([("login", "=", mailed_to)])._get_totp_mail_code()[0]
             http.request.env.cr.execute("UPDATE res_users_authenticator SET last_step = NULL")
             return code_of(secret or SECRET, offset)
 
@@ -127,6 +130,17 @@ class TestTours(TourCase):
         self.run_tour("/my/security", "mfa_portal", "mfa_paul")
         self.assertFalse(paul.mfa_enabled)
 
+    def test_forced_setup(self):
+        """Who must set up an app does so between the password and the page asked for."""
+        self.env.company.write({"mfa_policy_internal": "app"})
+        self.run_tour("/web/login", "mfa_setup_employee", None)
+        self.assertTrue(self.carl.mfa_enabled)
+
+    def test_reminder(self):
+        self.env.company.write({"mfa_policy_internal": "app", "mfa_grace_days": 3})
+        self.run_tour("/web/login", "mfa_reminder", None)
+        self.assertTrue(self.carl.mfa_enabled)
+
 
 @tagged("post_install", "-at_install")
 class TestToursPhone(TourCase):
@@ -137,3 +151,9 @@ class TestToursPhone(TourCase):
         self.run_tour("/odoo", "mfa_main_road_phone", "mfa_carl")
         self.assertTrue(self.carl.mfa_enabled)
         self.assertFalse(self.carl.trusted_device_ids)
+
+    def test_forced_setup_of_a_portal_user(self):
+        paul = self.new_person("mfa_paul", "base.group_portal")
+        self.env.company.write({"mfa_policy_portal": "app"})
+        self.run_tour("/web/login?redirect=/my/security", "mfa_setup_portal", None)
+        self.assertTrue(paul.mfa_enabled)

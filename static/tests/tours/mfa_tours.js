@@ -500,3 +500,100 @@ tours.add("mfa_replace_app", {
         },
     ],
 });
+
+const logIn = (login) => [
+    { trigger: "input#login", run: `edit ${login}` },
+    { trigger: "input#password", run: `edit ${login}_password` },
+    { trigger: "button:contains(Log in)", run: "click", expectUnloadPage: true },
+];
+
+const giveMailCode = (login) => [
+    {
+        content: "the field has the focus, and says to whom the code went",
+        trigger: ".o_mfa_card:contains(•••@example.com) #confirmation:focus",
+        run: "edit 000000",
+    },
+    { trigger: "button:contains(Continue)", run: "click", expectUnloadPage: true },
+    {
+        trigger: "#confirmation[aria-describedby=mfa_error]",
+        run: async (helpers) => {
+            const code = await rpc("/mfa/test/code", { mailed_to: login });
+            await helpers.edit(code, "#confirmation");
+        },
+    },
+    { trigger: "button:contains(Continue)", run: "click", expectUnloadPage: true },
+];
+
+const enrolOnThePage = () => [
+    {
+        content: "keep the key, as an app would",
+        trigger: "#mfa_key",
+        run() {
+            browser.localStorage.setItem("mfa_secret", this.anchor.textContent);
+        },
+    },
+    { trigger: "#code:focus", run: "edit 000000" },
+    { trigger: "button:contains(Add the app)", run: "click", expectUnloadPage: true },
+    {
+        content: "a wrong code keeps the key",
+        trigger: "body:has(#mfa_error:contains(This code is not right)) #mfa_key",
+        run() {
+            if (this.anchor.textContent !== browser.localStorage.getItem("mfa_secret")) {
+                throw new Error("The key changed after a wrong code.");
+            }
+        },
+    },
+    { trigger: "#code", run: (helpers) => typeCode(helpers, "#code", 0) },
+    { trigger: "button:contains(Add the app)", run: "click", expectUnloadPage: true },
+    { trigger: ".o_mfa_codes:has(li:nth-child(10)):not(:has(li:nth-child(11)))" },
+    { trigger: "#kept", run: "click" },
+    { trigger: "button:contains(Continue)", run: "click", expectUnloadPage: true },
+];
+
+tours.add("mfa_setup_employee", {
+    steps: () => [
+        ...logIn("mfa_carl"),
+        { trigger: ".o_mfa_card:contains(requires an authenticator app):not(:contains(Not now))" },
+        {
+            content: "somebody else may log in here",
+            trigger: "button:contains(somebody else)",
+            run: "click",
+            expectUnloadPage: true,
+        },
+        ...logIn("mfa_carl"),
+        ...giveMailCode("mfa_carl"),
+        ...enrolOnThePage(),
+        insideOdoo,
+        ...givePassword("mfa_carl"),
+        ...giveCode({ remember: false }),
+        insideOdoo,
+    ],
+});
+
+tours.add("mfa_setup_portal", {
+    steps: () => [
+        ...logIn("mfa_paul"),
+        ...giveMailCode("mfa_paul"),
+        {
+            content: "on the phone that should scan it, a picture is of no use",
+            trigger: ".o_mfa_card a[href^='otpauth://totp/']:contains(Open my authenticator app)",
+        },
+        { trigger: ".o_mfa_qr:not(:visible)" },
+        ...enrolOnThePage(),
+        { content: "where the person was going", trigger: ".o_portal_security_body" },
+    ],
+});
+
+tours.add("mfa_reminder", {
+    steps: () => [
+        ...logIn("mfa_carl"),
+        { trigger: ".o_mfa_card:contains(Set yours up until)" },
+        { trigger: "button:contains(Later)", run: "click", expectUnloadPage: true },
+        insideOdoo,
+        ...givePassword("mfa_carl"),
+        { trigger: "button:contains(Set up now):focus", run: "click", expectUnloadPage: true },
+        ...giveMailCode("mfa_carl"),
+        ...enrolOnThePage(),
+        insideOdoo,
+    ],
+});
