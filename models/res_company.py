@@ -83,6 +83,12 @@ class ResCompany(models.Model):
         help="When the policy last changed: sessions that do not meet it go on for an hour.",
     )
 
+    mfa_tightened = fields.Datetime(
+        groups=fields.NO_ACCESS,
+        copy=False,
+        help="When the policy or the networks last became stricter.",
+    )
+
     @api.constrains("mfa_grace_days")
     def _check_mfa_grace_days(self):
         for company in self.sudo():
@@ -110,6 +116,10 @@ class ResCompany(models.Model):
                 {name: old[f"mfa_policy_{name}"] for name in POPULATIONS},
             )
             company._mfa_record_policy(old)
+            if company._mfa_policy_values() != old:
+                self.env["res.users"]._mfa_refuse_api_key()
+            if company._mfa_is_stricter_than(old):
+                company.mfa_tightened = fields.Datetime.now()
             if old["mfa_trusted_devices"] != company.mfa_trusted_devices:
                 company._mfa_void_devices()
         self.env["res.users"]._mfa_forget_rules()
@@ -161,6 +171,19 @@ class ResCompany(models.Model):
                 vals[f"mfa_policy_{population}_since"] = now
                 vals[f"mfa_policy_{population}_before"] = weaker
         self.sudo().write(vals | {"mfa_policy_changed": now})
+
+    def _mfa_is_stricter_than(self, old):
+        """Tell whether less is allowed without a second factor, or from fewer networks.
+
+        :param old: the values of :meth:`_mfa_policy_values` before a change
+        """
+        names = [f"mfa_policy_{population}" for population in POPULATIONS]
+        wanted, before = networks.parse(self.mfa_api_networks), old["mfa_api_networks"]
+        return (
+            any(LEVELS.index(self[name]) > LEVELS.index(old[name]) for name in names)
+            or self.mfa_grace_days < old["mfa_grace_days"]
+            or bool(wanted and not (before and networks.are_within(networks.parse(before), wanted)))
+        )
 
     def _mfa_record_policy(self, old):
         """Add a line to the trail for each setting that has changed."""

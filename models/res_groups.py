@@ -31,6 +31,8 @@ class ResGroups(models.Model):
         if "mfa_sensitive" not in vals:
             return super().write(vals)
         changed = self.sudo().filtered(lambda group: group.mfa_sensitive != vals["mfa_sensitive"])
+        if changed:
+            self.env["res.users"]._mfa_refuse_api_key()
         result = super().write(vals)
         note = "marked" if vals["mfa_sensitive"] else "no longer"
         for group in changed:
