@@ -82,7 +82,8 @@ class ResUsersApikeys(models.Model):
         if not uid:
             KEY_CRYPT_CONTEXT.hash(key)  # as slow as a right key that is refused
             return None
-        user = self.env["res.users"].browse(uid)
+        # As that user: before a request knows who calls, no environment could compute groups.
+        user = self.env["res.users"].with_user(uid).browse(uid)
         if not user._mfa_may_call_api():
             user._mfa_record_refused_call()
             return None
