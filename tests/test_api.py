@@ -37,7 +37,6 @@ class ApiCase(Buttons, MfaCase):
         # read-only does not allow; PostgreSQL does.
         cls.set_registry_readonly_mode(False)
         cls.company = cls.env.company
-        cls.admin = cls.new_person("mfa_admin", "base.group_user,base.group_system")
 
     def make_key(self, user, scope="rpc", days=30, name="Script"):
         until = fields.Datetime.add(fields.Datetime.now(), days=days)
@@ -84,12 +83,12 @@ class ApiCase(Buttons, MfaCase):
                 self.assertEqual(self.ask(way, user, secret), expected)
 
     def ask_json2(self, user, secret):
-        answer = self.json2(secret, "res.users", "read", ids=user.ids, fields=["login"])
+        answer = self.json2(secret, "res.users/read", {"ids": user.ids, "fields": ["login"]})
         return REFUSED if answer.status_code == 401 else answer.json()[0]["login"]
 
-    def json2(self, secret, model, method, **kwargs):
+    def json2(self, secret, method, body):
         headers = {"Content-Type": "application/json", "Authorization": f"Bearer {secret}"}
-        return self.url_open(f"/json/2/{model}/{method}", data=json.dumps(kwargs), headers=headers)
+        return self.url_open(f"/json/2/{method}", data=json.dumps(body), headers=headers)
 
     def ask_jsonrpc(self, user, secret):
         answer = self.jsonrpc(user, secret, "res.users", "read", user.ids, ["login"])
@@ -220,7 +219,7 @@ class TestApiNetworks(ApiCase):
         """Return all that the API answers, byte by byte."""
         call = [get_db_name(), user.id, secret, "res.users", "read", [user.ids, ["login"]]]
         login = [get_db_name(), user.login, secret, {}]
-        answers = {"json2": self.json2(secret, "res.users", "read", ids=user.ids)}
+        answers = {"json2": self.json2(secret, "res.users/read", {"ids": user.ids})}
         for path in ("/xmlrpc/object", "/xmlrpc/2/object"):
             answers[path] = self.url_open(path, data=dumps(tuple(call), "execute_kw"))
         answers["common"] = self.url_open(
@@ -397,6 +396,11 @@ class TestApiPolicy(ApiCase):
 @tagged("post_install", "-at_install")
 class TestApiKeyList(ApiCase):
     """What an administrator sees and does about keys that are older than a policy."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.admin = cls.new_person("mfa_admin", "base.group_user,base.group_system")
 
     def is_old(self, user):
         return self.key_of(user).mfa_before_policy

@@ -1,6 +1,7 @@
 from odoo import api
 from odoo.exceptions import AccessError, UserError
 
+from ..models.calling_address import is_api_key_call
 from ..models.res_users_mfa_guarded import check_door, open_door
 
 LONGEST_LINE = 256
@@ -19,6 +20,10 @@ class MfaDialog:
     _allow_sudo_commands = False
     _transient_max_hours = 0.5
     _typed_fields = frozenset()
+
+    def _has_field_access(self, field, operation):
+        """Keep dialogs from an API key: one may hold the secret of a new app."""
+        return not is_api_key_call() and super()._has_field_access(field, operation)
 
     @api.model
     def _start(self, **vals):
