@@ -132,7 +132,7 @@ class Api(unittest.TestCase):
         for way in (self.by_json2, self.by_jsonrpc, self.by_xmlrpc):
             [person] = make_people(1)
             key = make_key(Browser(A).log_in(person), person)
-            self.assertTrue(way(person, key))
+            self.assertTrue(way(person, key), way.__name__)
             allow(ELSEWHERE)
             with self.subTest(way=way.__name__):
                 self.assertFalse(way(person, key))
@@ -156,7 +156,7 @@ class Api(unittest.TestCase):
         return self.post("/json/2/res.users/read", body, Authorization=f"Bearer {key}").ok
 
     def by_jsonrpc(self, person, key):
-        call = [DATABASE, person.uid, key, "res.users", "read", [[person.uid]]]
+        call = [DATABASE, person.uid, key, "res.users", "read", [[person.uid], ["login"]]]
         params = {"service": "object", "method": "execute_kw", "args": call}
         return "result" in self.post("/jsonrpc", {"jsonrpc": "2.0", "params": params}).json()
 
