@@ -15,6 +15,7 @@
         "views/res_users_mfa_event_views.xml",
         "views/res_users_authenticator_views.xml",
         "views/res_users_device_views.xml",
+        "views/res_users_apikeys_views.xml",
         "views/res_users_identitycheck_views.xml",
         "views/res_users_views.xml",
         "views/res_users_exemption_views.xml",

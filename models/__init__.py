@@ -10,6 +10,7 @@ from . import (
     res_groups,
     res_partner,
     res_users,
+    res_users_api,
     res_users_apikeys,
     res_users_authenticator,
     res_users_codes,

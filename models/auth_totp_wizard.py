@@ -1,6 +1,7 @@
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 
+from .calling_address import is_api_key_call
 from .res_users_mfa_guarded import check_door, is_superuser_client, open_door
 from .secret_store import read_secrets, write_secret
 
@@ -38,8 +39,9 @@ class AuthTotpWizard(models.TransientModel):
         return open_door(self).create({"user_id": user.id, "secret": secret}).with_env(self.env)
 
     def _has_field_access(self, field, operation):
-        """Keep the secret from a session that became the superuser."""
-        if field.name in ("secret", "url", "qrcode") and is_superuser_client(self.env):
+        """Keep the secret from a session that became the superuser, and from an API key."""
+        hidden = is_superuser_client(self.env) or is_api_key_call()
+        if field.name in ("secret", "url", "qrcode") and hidden:
             return False
         return super()._has_field_access(field, operation)
 

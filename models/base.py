@@ -5,6 +5,8 @@ from odoo.http import request
 class Base(models.AbstractModel):
     """Passkeys are deleted by their owner's rules, and leave a line in the trail.
 
+    An API key changes none.
+
     They belong to ``auth_passkey``, which may not be installed, so that there is
     nothing to inherit from. Core guards its button; administrators may also delete a
     passkey directly. Patching that model in ``_register_hook`` would not hold: saving
@@ -12,6 +14,11 @@ class Base(models.AbstractModel):
     """
 
     _inherit = "base"
+
+    def write(self, vals):
+        if self._name == "auth.passkey.key":
+            self.env["res.users"]._mfa_refuse_api_key()
+        return super().write(vals)
 
     def unlink(self):
         if self._name == "auth.passkey.key":

@@ -1,4 +1,4 @@
-"""From where the present call comes, also where Odoo hides the request."""
+"""From where the present call comes and what opened it, also where Odoo hides the request."""
 
 import ipaddress
 from contextlib import contextmanager
@@ -8,6 +8,9 @@ from odoo.http import request
 from odoo.tools import config
 
 _address = ContextVar("auth_totp_mfa_calling_address", default=None)
+_by_api_key = ContextVar("auth_totp_mfa_by_api_key", default=False)
+PROOFS = ("identity-check-last", "mfa_proof")
+"""What a session has proven: it proves nothing of who calls with a key beside its cookie."""
 
 
 def calling_address():
@@ -24,11 +27,12 @@ def remembered_address():
 
     XML-RPC and JSON-RPC hide the request (``odoo.http.dispatch_rpc``).
     """
-    token = _address.set(request.httprequest.remote_addr)
+    address, by_key = _address.set(request.httprequest.remote_addr), _by_api_key.set(False)
     try:
         yield
     finally:
-        _address.reset(token)
+        _address.reset(address)
+        _by_api_key.reset(by_key)
 
 
 def describe_address(env):
@@ -61,3 +65,21 @@ def describe_address(env):
             )
         )
     return seen
+
+
+def is_api_key_call():
+    """Tell whether an API key, rather than a person's login, opened the present call."""
+    return getattr(request, "mfa_by_api_key", False) if request else _by_api_key.get()
+
+
+def note_api_key_call(by_key):
+    """Note for :func:`is_api_key_call` what opened the present call.
+
+    XML-RPC and JSON-RPC note it of each call, so that none is taken for the one before.
+    """
+    if not request:
+        _by_api_key.set(by_key)
+        return
+    request.mfa_by_api_key = by_key
+    for proof in PROOFS:
+        request.session.pop(proof, None)

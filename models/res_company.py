@@ -84,6 +84,12 @@ class ResCompany(models.Model):
         help="When the policy last changed: sessions that do not meet it go on for an hour.",
     )
 
+    mfa_tightened = fields.Datetime(
+        groups=fields.NO_ACCESS,
+        copy=False,
+        help="When the policy or the networks last became stricter.",
+    )
+
     @api.constrains("mfa_grace_days")
     def _check_mfa_grace_days(self):
         for company in self.sudo():
@@ -132,12 +138,17 @@ class ResCompany(models.Model):
         """Let what has changed hold at once, with a line in the trail for each setting.
 
         :param before: the former values, by company in superuser mode
+        :raise AccessError: in a call that an API key opened
         :raise RedirectWarning, UserError: where it would lock out who acts
         """
         changed = [item for item in before.items() if item[0]._mfa_policy_values() != item[1]]
+        if changed:
+            self.env["res.users"]._mfa_refuse_api_key()
         for company, old in changed:
             company._mfa_note_start(old)
             company._mfa_record_policy(old)
+            if company._mfa_is_stricter_than(old):
+                company.mfa_tightened = fields.Datetime.now()
             if old["mfa_trusted_devices"] != company.mfa_trusted_devices:
                 company._mfa_void_devices()
         if changed:
@@ -183,6 +194,19 @@ class ResCompany(models.Model):
                 vals |= {f"{name}_since": now, f"{name}_before": weaker}
         if vals or self.mfa_grace_days != old["mfa_grace_days"]:
             self.write(vals | {"mfa_policy_changed": now})
+
+    def _mfa_is_stricter_than(self, old):
+        """Tell whether less is allowed without a second factor, or from fewer networks.
+
+        :param old: the values of :meth:`_mfa_policy_values` before a change
+        """
+        names = [f"mfa_policy_{population}" for population in POPULATIONS]
+        wanted, before = networks.parse(self.mfa_api_networks), old["mfa_api_networks"]
+        return (
+            any(LEVELS.index(self[name]) > LEVELS.index(old[name]) for name in names)
+            or self.mfa_grace_days < old["mfa_grace_days"]
+            or bool(wanted and not (before and networks.are_within(networks.parse(before), wanted)))
+        )
 
     def _mfa_record_policy(self, old):
         """Add a line to the trail for each setting that has changed, in words of the screen."""

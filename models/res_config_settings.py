@@ -63,6 +63,26 @@ class ResConfigSettings(models.TransientModel):
     )
 
     mfa_encryption = fields.Text(compute="_compute_mfa_encryption")
+    mfa_old_api_keys = fields.Integer(compute="_compute_mfa_old_api_keys")
+
+    def _compute_mfa_old_api_keys(self):
+        old = [("mfa_before_policy", "=", True)]
+        self.mfa_old_api_keys = self.env["res.users.apikeys"].search_count(old)
+
+    def execute(self):
+        """Show the API keys that are older than a policy, once it has become stricter."""
+        company = self.company_id.sudo()
+        before = company.mfa_tightened
+        action = super().execute()
+        if company.mfa_tightened == before or action.get("tag") != "reload":
+            return action
+        self.invalidate_recordset(["mfa_old_api_keys"])
+        if not self.mfa_old_api_keys:
+            return action
+        keys = self.env["ir.actions.act_window"]._for_xml_id(
+            "auth_totp_mfa.action_res_users_apikeys"
+        )
+        return keys | {"context": {"search_default_before_policy": True}}
 
     mfa_policy_sensitive = fields.Selection(
         LEVEL_NAMES, string="Members of sensitive groups", required=True

@@ -61,10 +61,12 @@ class ResGroups(models.Model):
         Sessions that do not meet the policy now may go on for an hour.
 
         :param names: of these groups, where they are gone
+        :raise AccessError: in a call that an API key opened
         :raise RedirectWarning, UserError: where it would lock out who acts
         """
         if not self:
             return
+        self.env["res.users"]._mfa_refuse_api_key()
         for name in names or self.mapped("full_name"):
             self.env["res.users.mfa.event"]._record(
                 "setting", self.env["res.users"], f"Sensitive group: {name}", note

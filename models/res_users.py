@@ -21,6 +21,7 @@ GUARDED_FIELDS = {
     "mfa_exempt_networks",
     "mfa_exempt_reason",
     "mfa_api_networks",
+    "mfa_tightened",
 }
 DEVICE_COOKIE = "trusted_devices_%d"
 """Name of the cookie of one user, as the OCA module called it."""

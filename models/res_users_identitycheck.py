@@ -38,6 +38,16 @@ class ResUsersIdentitycheck(models.TransientModel):
         if mark and (mark < time.time() - PROOF_AGE or self._needs_code()):
             session.pop("identity-check-last")
 
+    @api.model_create_multi
+    def create(self, vals_list):
+        """Core's ``check_identity`` opens this dialog: there is none for an API key."""
+        self.env["res.users"]._mfa_refuse_api_key()
+        return super().create(vals_list)
+
+    def run_check(self):
+        self.env["res.users"]._mfa_refuse_api_key()
+        return super().run_check()
+
     def _check_identity(self):
         """Ask for the second factor after what core asks for.
 

@@ -6,6 +6,7 @@ from odoo.http import request
 from odoo.tools import SQL
 
 from ..tools import browser
+from .calling_address import calling_address
 from .ir_config_parameter import SHORTEST
 from .own_transaction import in_own_transaction
 
@@ -193,7 +194,7 @@ class ResUsersMfaEvent(models.Model):
             date=fields.Datetime.now(),
             kind=kind,
             actor=actor.id or None,
-            address=request.httprequest.remote_addr if request else None,
+            address=calling_address(),
             browser=self._describe_browser(),
             subject=self._clean(subject),
             note=self._clean(note),
@@ -238,7 +239,7 @@ class ResUsersMfaEvent(models.Model):
             kind,
             users.ids,
             self._get_actor(users).id,
-            request.httprequest.remote_addr if request else "n/a",
+            calling_address() or "n/a",
             None if isinstance(subject, SQL) else self._clean(subject),
             self._clean(note),
         )

@@ -9,6 +9,7 @@ from odoo.http import request
 from odoo.addons.base.models.res_users import check_identity
 
 from ..exceptions import SecondFactorRefused
+from .calling_address import is_api_key_call
 from .res_users_mfa_guarded import DOOR
 
 ADDRESSES = {"login", "email", "partner_id"}
@@ -36,17 +37,18 @@ class ResUsers(models.Model):
         """Refuse to change how the acting user logs in, without a fresh proof.
 
         Core asks for the old password at most, and for nothing before a new e-mail
-        address. Holds for accounts with MFA on, in a session and over RPC with a key, where
-        Odoo hides the request and nothing proves a factor. Code in superuser mode outside
-        of a request passes, and so does a save that leaves login and address as they are.
+        address. Holds for accounts with MFA on, and for all calls by an API key, which
+        proves nothing. Code in superuser mode outside of a request passes, and so does a
+        save that leaves login and address as they are.
 
         :param dict then: what to write to one's own user after the identity check
         :raise RedirectWarning: leading to the identity check
-        :raise AccessError: in a session that became the superuser
+        :raise AccessError: in a session that became the superuser, and with an API key
         """
         user = self._mfa_acting()
         by_server = self.env.su and not request
-        if by_server or user not in self or not user._mfa_needs_proof():
+        by_key = is_api_key_call()
+        if by_server or user not in self or not (by_key or user._mfa_needs_proof()):
             return
         now = user._convert_to_write({name: user[name] for name in ADDRESSES & vals.keys()})
         addresses = any((vals[name] or "") != (now[name] or "") for name in now)

@@ -175,9 +175,15 @@ class ResUsers(models.Model):
             )
 
     def _check_credentials(self, credential, env):
-        """Ask for the address too, once the credential is right."""
+        """Ask for the address too, once the credential is right.
+
+        A call of the API does not learn that it is right.
+        """
         result = super()._check_credentials(credential, env)
-        self.env.user._mfa_check_address()
+        if (env or {}).get("interactive", True):
+            self.env.user._mfa_check_address()
+        else:
+            self.env.user._mfa_check_call()
         return result
 
     # -- who sets it ---------------------------------------------------------------

@@ -1,4 +1,6 @@
 from . import (
+    test_api,
+    test_api_refusals,
     test_attacks,
     test_auth_timeout,
     test_encryption,

@@ -5,8 +5,10 @@ import time
 import odoo.http
 from odoo.tests import tagged
 
-from .common import MfaCase
+from .test_api import ApiCase
 
+XMLRPC, JSON2 = 2, 3
+"""What a warm call that reads one user's login takes in core."""
 SIGNALLING = 1
 """A server asks once a request whether its caches are valid; a test does not."""
 
@@ -24,7 +26,7 @@ class _CountQueries(logging.Handler):
 
 
 @tagged("post_install", "-at_install")
-class TestQueryCount(MfaCase):
+class TestQueryCount(ApiCase):
     """SQL queries of a request on warm caches, against those of core's ``auth_totp``.
 
     The figures are core 19.0's own. A POST may cost three more, one of them being
@@ -97,3 +99,18 @@ class TestQueryCount(MfaCase):
         for _warm in range(3):
             self.rpc("/web/session/check")
         self.assertQueriesOfLast(1)
+
+    def test_call_with_a_key(self):
+        """Core's calls take 1 query less: this one looks whether the key is still there."""
+        self.company.mfa_api_networks = "127.0.0.0/8"
+        key = self.make_key(self.ann)
+        for way, core in (("xmlrpc_2", XMLRPC), ("json2", JSON2)):
+            for _warm in range(3):
+                self.assertEqual(self.ask(way, self.ann, key), "mfa_ann")
+            with self.subTest(way=way):
+                self.assertQueriesOfLast(core + 1)
+
+    def test_call_with_a_password(self):
+        for _warm in range(3):
+            self.ask("xmlrpc_2", self.bob, "mfa_bob_password")
+        self.assertQueriesOfLast(XMLRPC + 1)

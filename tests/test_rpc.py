@@ -627,6 +627,8 @@ class TestPublicMethods(RpcCase):
         "change_password": "refuses without a fresh proof, TestOwnAccount",
         "signup": "core asks for the token of a mail",
         "action_open_my_account_settings": "opens a form, changes nothing",
+        "run_check": "the identity check itself",
+        "execute": "core's button of the settings: access rights of an administrator",
     }
 
     def own_methods(self):

@@ -75,6 +75,19 @@ def overlap(networks, others):
     )
 
 
+def are_within(inner, outer):
+    """Tell whether every address of the networks ``inner`` is in one of ``outer``."""
+    wide = [
+        network
+        for version in (4, 6)
+        for network in ipaddress.collapse_addresses(one for one in outer if one.version == version)
+    ]
+    return all(
+        any(one.version == other.version and one.subnet_of(other) for other in wide)
+        for one in inner
+    )
+
+
 def holds(networks, address):
     """Tell whether one of ``networks`` holds ``address``; an unknown address is in none.
 

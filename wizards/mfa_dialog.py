@@ -1,6 +1,7 @@
 from odoo import api
 from odoo.exceptions import AccessError, UserError
 
+from ..models.calling_address import is_api_key_call
 from ..models.res_users_mfa_guarded import check_door, open_door
 
 LONGEST_LINE = 256
@@ -22,6 +23,10 @@ class MfaDialog:
     _typed_fields = frozenset()
     _typed_texts = frozenset()
     """Those of them that may have several lines."""
+
+    def _has_field_access(self, field, operation):
+        """Keep dialogs from an API key: one may hold the secret of a new app."""
+        return not is_api_key_call() and super()._has_field_access(field, operation)
 
     @api.model
     def _start(self, **vals):

@@ -53,11 +53,11 @@ class Odoo:
             child.kill()
         assert status == 0, f"Odoo ended with status {status}: {self.bad_lines()}"
 
-    def start(self, workers=0):
+    def start(self, *options, workers=0):
         """Serve, by threads where no workers are asked for; return the address."""
         port = free_port()
         self.child = self._spawn(
-            f"--http-port={port}", f"--gevent-port={free_port()}", f"--workers={workers}"
+            f"--http-port={port}", f"--gevent-port={free_port()}", f"--workers={workers}", *options
         )
         self.server = f"http://127.0.0.1:{port}"
         deadline = time.monotonic() + START_LIMIT
