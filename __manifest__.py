@@ -21,10 +21,12 @@
         "views/login_templates.xml",
         "views/recovery_templates.xml",
         "views/portal_templates.xml",
+        "views/portal_security_templates.xml",
         "wizards/res_users_authenticator_create_views.xml",
         "wizards/res_users_authenticator_rename_views.xml",
         "wizards/res_users_mfa_enable_views.xml",
         "wizards/res_users_mfa_help_views.xml",
+        "wizards/res_users_mfa_logout_views.xml",
     ],
     "assets": {
         "web.assets_backend": [

@@ -58,7 +58,9 @@ class Home(AuthTotpMailHome):
             return self._mfa_start_again(redirect)
         if request.httprequest.method == "GET" and (device := user._mfa_find_device()):
             device._touch(user, request.httprequest.remote_addr)
-            return self._mfa_finish(redirect)
+            response = self._mfa_finish(redirect)
+            request.session["mfa_device"] = device.id
+            return response
         remember = kwargs.pop("remember", None) and self._mfa_browser_keeps_cookie()
         proves_factor = user._mfa_type() == "totp"
         recovery = bool(kwargs.get("recovery"))

@@ -220,6 +220,15 @@ class ResUsersAuthenticator(models.Model):
         return wizard._mfa_dialog(self.env._("Rename the App"))
 
     @check_identity
+    def action_replace(self):
+        """Open the enrolment screen for an app that takes the place of this one."""
+        self.ensure_one()
+        self.user_id._mfa_check_self()
+        screens = self.env["res.users.authenticator.create"]
+        wizard = screens._start(replaced_id=self.id, name=self.name)
+        return wizard._mfa_dialog(self.env._("Replace the App"))
+
+    @check_identity
     def action_remove(self):
         """Remove these apps; the last one of an account with MFA on stays.
 

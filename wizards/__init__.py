@@ -3,4 +3,5 @@ from . import (
     res_users_authenticator_rename,
     res_users_mfa_enable,
     res_users_mfa_help,
+    res_users_mfa_logout,
 )
