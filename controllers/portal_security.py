@@ -141,7 +141,11 @@ class PortalSecurity(CustomerPortal):
             return self._mfa_follow(params.get("next"))
         if action.get("tag") == "mfa_recovery_codes":
             return self._mfa_show("codes", sheet=params)
-        return request.redirect(self._mfa_address(action.get("res_model"), [action.get("res_id")]))
+        address = self._mfa_address(action.get("res_model"), [action.get("res_id")])
+        if address == "/my/security":
+            done = {"text": request.env._("Done."), "kind": "success"}
+            request.session.setdefault("mfa_said", done)
+        return request.redirect(address)
 
     def _mfa_leave(self, refusal, model=None, ids=()):
         """Go back to the page of a button, which says why it was refused."""
@@ -158,9 +162,14 @@ class PortalSecurity(CustomerPortal):
             "mfa_said": request.session.pop("mfa_said", None),
             "error": None,
             "typed": {},
+            "can_reset": self._mfa_can_reset_password(),
             **values,
         }
         response = request.render(f"auth_totp_mfa.portal_{page}", values)
         response.headers["Cache-Control"] = "no-store"
         response.headers["X-Frame-Options"] = "DENY"
         return response
+
+    def _mfa_can_reset_password(self):
+        settings = request.env["ir.config_parameter"].sudo()
+        return settings.get_param("auth_signup.reset_password") == "True"
