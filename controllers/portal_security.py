@@ -10,12 +10,12 @@ EVENTS = 10
 """Lines of the trail on one page."""
 BUTTONS = {
     "add": (None, "action_mfa_add_app"),
+    "replace": (None, "action_mfa_replace_app"),
     "enable": (None, "action_mfa_enable"),
     "disable": (None, "action_totp_disable"),
     "revoke_all": (None, "revoke_all_devices"),
     "log_out_all": (None, "action_revoke_all_devices"),
     "rename": ("authenticator_ids", "action_rename"),
-    "replace": ("authenticator_ids", "action_replace"),
     "remove": ("authenticator_ids", "action_remove"),
     "revoke": ("trusted_device_ids", "action_revoke"),
 }

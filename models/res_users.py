@@ -301,6 +301,7 @@ class ResUsers(models.Model):
 
     def _mfa_enable(self):
         """Switch MFA on again; a code of an enrolled app has just been checked."""
+        self._mfa_check_not_exempt()
         self._mfa_set_enabled(True)
         self._mfa_notify_enabled()
 
@@ -361,6 +362,7 @@ class ResUsers(models.Model):
         """Open the enrolment screen."""
         self.ensure_one()
         self._mfa_check_self()
+        self._mfa_check_not_exempt()
         self.env["res.users.authenticator"]._check_room_for(self)
         wizard = self.env["res.users.authenticator.create"]._start()
         return wizard._mfa_dialog(self.env._("Add an Authenticator App"))
@@ -370,6 +372,7 @@ class ResUsers(models.Model):
         """Ask for a code of one of the apps, then switch MFA on again."""
         self.ensure_one()
         self._mfa_check_self()
+        self._mfa_check_not_exempt()
         if not self.sudo().authenticator_ids:
             raise UserError(self.env._("Add an authenticator app first."))
         return (

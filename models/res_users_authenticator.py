@@ -134,7 +134,9 @@ class ResUsersAuthenticator(models.Model):
 
         :param str secret: Base32; kept as it is, since core lets any text pass
         :param int last_step: the time step whose code proved the app
+        :raise UserError: for an exempt account
         """
+        user._mfa_check_not_exempt()
         self._check_room_for(user)
         app = self._mfa_open_door().create(
             {
@@ -218,15 +220,6 @@ class ResUsersAuthenticator(models.Model):
         self.user_id._mfa_check_self()
         wizard = self.env["res.users.authenticator.rename"]._start(self)
         return wizard._mfa_dialog(self.env._("Rename the App"))
-
-    @check_identity
-    def action_replace(self):
-        """Open the enrolment screen for an app that takes the place of this one."""
-        self.ensure_one()
-        self.user_id._mfa_check_self()
-        screens = self.env["res.users.authenticator.create"]
-        wizard = screens._start(replaced_id=self.id, name=self.name)
-        return wizard._mfa_dialog(self.env._("Replace the App"))
 
     @check_identity
     def action_remove(self):

@@ -153,10 +153,10 @@ class TestPortalSecurity(PortalCase):
 
     def test_replace(self):
         """The only app gives way to a new one, in one step; it may keep the name."""
-        app = self.enrol(self.portal, OTHER_SECRET)
+        self.enrol(self.portal, OTHER_SECRET)
         self.portal._mfa_make_recovery_codes()
         self.sign_in_fresh()
-        screen = self.press_button("replace", app.id)
+        screen = self.press_button("replace")
         secret = self.key_on(screen)
         self.fill_in(screen, name="Phone", confirmation_code=code_of(secret, 5))
         self.assertEqual(self.apps_of(self.portal), [("Phone", OTHER_SECRET)])
@@ -211,8 +211,8 @@ class TestPortalSecurity(PortalCase):
         self.enrol(self.portal, SECRET, "Tablet")
         device = self.issue_device(self.portal)
         records = {"revoke": device.id}
-        buttons = ["add", "disable", "revoke_all", "log_out_all"]
-        buttons += ["rename", "replace", "remove", "revoke"]
+        buttons = ["add", "replace", "disable", "revoke_all", "log_out_all"]
+        buttons += ["rename", "remove", "revoke"]
         for ages in ({}, {"password_age": 0}, {"password_age": STALE, "proof_age": STALE}):
             for button in buttons:
                 self.sign_in(self.portal, **ages)
@@ -235,7 +235,7 @@ class TestPortalSecurity(PortalCase):
         self.sign_in(self.other)
         dialogs.append(self.press_button("add").url)
         self.sign_in_fresh()
-        for button in ("rename", "replace", "remove"):
+        for button in ("rename", "remove"):
             with self.subTest(button=button):
                 self.assertSaid(self.press_button(button, theirs.id), "no longer there")
         self.assertSaid(self.press_button("revoke", device.id), "no longer there")
@@ -322,6 +322,7 @@ class TestPortalState(PortalCase):
         self.assertNotIn('value="disable"', page.text)
         self.assertIn('value="replace"', page.text)
         answer = self.press_on(page, "disable")
+        self.assertSaid(answer, "so two-factor authentication stays on")
         self.assertIn("alert-danger", answer.text)
         self.assertTrue(self.is_on(self.portal))
 
@@ -339,10 +340,12 @@ class TestPortalState(PortalCase):
         open_door(self.portal).write(
             {"mfa_exempt_networks": "127.0.0.0/8", "mfa_exempt_reason": "Terminal"}
         )
-        self.sign_in(self.portal)
-        text = self.page().text
-        self.assertIn("Protected by its networks.", text)
-        self.assertNotIn('value="add"', text)
+        self.post_password(self.portal)
+        page = self.page()
+        self.assertIn("Protected by its networks.", page.text)
+        self.assertNotIn('value="add"', page.text)
+        answer = self.confirm_it(self.press_on(page, "add"))
+        self.assertSaid(answer, "is exempt from two-factor authentication")
 
     def test_own_events_only(self):
         events = self.env["res.users.mfa.event"]

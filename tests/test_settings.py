@@ -22,36 +22,8 @@ LABELS = {
 }
 
 
-@tagged("post_install", "-at_install")
-class TestSettings(MfaCase):
-    """The Settings screen, called as the web client calls it."""
-
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.admin = cls.new_person("mfa_admin", "base.group_user,base.group_system")
-
-    def setUp(self):
-        super().setUp()
-        self.authenticate("mfa_admin", None)
-
-    def parameters(self):
-        """Return the texts of the parameters that there are."""
-        self.env.cr.execute(
-            "SELECT key, value FROM ir_config_parameter WHERE key = ANY(%s)",
-            [list(SETTINGS.values())],
-        )
-        return dict(self.env.cr.fetchall())
-
-    def put(self, **texts):
-        """Let the parameters be exactly ``texts``, by the names of their settings."""
-        parameters = self.env["ir.config_parameter"]
-        parameters.search([("key", "in", list(SETTINGS.values()))]).unlink()
-        for name, text in texts.items():
-            parameters.set_param(SETTINGS[name], text)
-        self.env.flush_all()
-
-    # -- the screen ----------------------------------------------------------------
+class SettingsScreen:
+    """Open and save the Settings screen, as the web client does."""
 
     def open_screen(self):
         """Return the fields of the form, and the values that it shows."""
@@ -79,6 +51,36 @@ class TestSettings(MfaCase):
         if "error" in answer:
             return answer
         return self.call("res.config.settings", "execute", [answer["result"][0]["id"]])
+
+
+@tagged("post_install", "-at_install")
+class TestSettings(SettingsScreen, MfaCase):
+    """The Settings screen, called as the web client calls it."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.admin = cls.new_person("mfa_admin", "base.group_user,base.group_system")
+
+    def setUp(self):
+        super().setUp()
+        self.authenticate("mfa_admin", None)
+
+    def parameters(self):
+        """Return the texts of the parameters that there are."""
+        self.env.cr.execute(
+            "SELECT key, value FROM ir_config_parameter WHERE key = ANY(%s)",
+            [list(SETTINGS.values())],
+        )
+        return dict(self.env.cr.fetchall())
+
+    def put(self, **texts):
+        """Let the parameters be exactly ``texts``, by the names of their settings."""
+        parameters = self.env["ir.config_parameter"]
+        parameters.search([("key", "in", list(SETTINGS.values()))]).unlink()
+        for name, text in texts.items():
+            parameters.set_param(SETTINGS[name], text)
+        self.env.flush_all()
 
     def save_and_expect(self, expected, **changes):
         answer = self.save_screen(**changes)

@@ -28,10 +28,8 @@ class ResUsersAuthenticatorCreate(MfaDialog, models.TransientModel):
     qr_code = fields.Binary(string="QR code", compute="_compute_secret_key")
     secret_key = fields.Char(string="Key", compute="_compute_secret_key")
     otpauth_uri = fields.Char(string="Link to the app", compute="_compute_secret_key")
-    replaced_id = fields.Many2one(
-        "res.users.authenticator", readonly=True, ondelete="cascade", string="In the place of"
-    )
     confirmation_code = fields.Char(help="The six digits that the app shows once it knows the key.")
+    replace = fields.Boolean(readonly=True, help="Remove the apps that there are until now.")
 
     def init(self):
         super().init()
@@ -41,7 +39,7 @@ class ResUsersAuthenticatorCreate(MfaDialog, models.TransientModel):
     @api.model
     def _start(self, **vals):
         name = self.env["res.users.authenticator"]._propose_name(self.env.user)
-        wizard = super()._start(**{"name": name, **vals})
+        wizard = super()._start(name=name, **vals)
         wizard.flush_recordset()
         write_secret(wizard, "secret", totp.generate_secret())
         return wizard
@@ -123,8 +121,8 @@ class ResUsersAuthenticatorCreate(MfaDialog, models.TransientModel):
     def action_create(self):
         """Enrol the app, and show the first recovery codes. Errors as :meth:`_enrol`."""
         user = self.env.user
-        replaced = self.sudo().replaced_id
-        app = self._enrol(self.name, self.confirmation_code, replaced.ids)
+        lost = user.sudo().authenticator_ids if self.replace else ()
+        app = self._enrol(self.name, self.confirmation_code, {app.id for app in lost})
         return self._mfa_done(
             self.env._(
                 "“%(name)s” is ready. You will be asked for its code at login.", name=app.name
