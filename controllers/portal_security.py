@@ -81,9 +81,7 @@ class PortalSecurity(CustomerPortal):
         model, buttons = DIALOGS[page]
         dialog = request.env[model].search([("id", "=", dialog_id)])
         if not dialog:
-            return self._mfa_leave(
-                request.env._("This dialog has expired. Please open it again.")
-            )
+            return self._mfa_leave(request.env._("This dialog has expired. Please open it again."))
         if request.httprequest.method == "GET":
             return self._mfa_show(page, dialog=dialog)
         if page == "confirm":

@@ -115,13 +115,9 @@ class TestPortalSecurity(PortalCase):
         self.assertIn("Enter the six digits", self.confirm_it(asked).text)
         self.assertIn("double-check", self.confirm_it(asked, code_of(SECRET)).text)
         screen = self.confirm_it(asked, code_of(OTHER_SECRET))
-        taken = self.fill_in(
-            screen, name="phone", confirmation_code=code_of(self.key_on(screen))
-        )
+        taken = self.fill_in(screen, name="phone", confirmation_code=code_of(self.key_on(screen)))
         self.assertIn("already have an app named", taken.text)
-        done = self.fill_in(
-            screen, name="Tablet", confirmation_code=code_of(self.key_on(screen))
-        )
+        done = self.fill_in(screen, name="Tablet", confirmation_code=code_of(self.key_on(screen)))
         self.assertSaid(done, "“Tablet” is ready")
         self.assertEqual(self.names_of(self.portal), ["Phone", "Tablet"])
         self.assertLoggedIn(self.portal)
@@ -197,7 +193,7 @@ class TestPortalSecurity(PortalCase):
         devices = self.issue_device(self.portal) + self.issue_device(self.portal)
         self.sign_in_fresh()
         page = self.page()
-        self.assertIn("from <span class=\"text-break\">192.0.2.7</span>", page.text)
+        self.assertIn('from <span class="text-break">192.0.2.7</span>', page.text)
         with self.assertOneMail(self.portal, "Trusted Device Removed"):
             self.assertSaid(self.press_on(page, "revoke", devices[0].id), "Done.")
         self.assertEqual(devices.exists(), devices[1])
@@ -256,7 +252,9 @@ class TestPortalSecurity(PortalCase):
         form = self.press_button("add")
         answer = self.fill_in(form, name="x" * 300, confirmation_code="\x00", button="unlink")
         self.assertIn('role="alert"', answer.text)
-        self.assertEqual(self.url_open("/my/security/press", data={"button": "add"}).status_code, 400)
+        self.assertEqual(
+            self.url_open("/my/security/press", data={"button": "add"}).status_code, 400
+        )
         self.authenticate(None, None)
         self.assertIn("/web/login", self.page().url)
 
@@ -305,7 +303,9 @@ class TestPortalState(PortalCase):
 
     def test_mail(self):
         self.company.mfa_policy_portal = "mail"
-        self.authenticate(self.portal.login, None, session_extra={"mfa_since": fields.Datetime.now().timestamp()})
+        self.authenticate(
+            self.portal.login, None, session_extra={"mfa_since": fields.Datetime.now().timestamp()}
+        )
         text = self.text_of(self.page())
         self.assertIn("Code by e-mail.", text)
         self.assertIn(f"{self.company.name} requires a code by e-mail", text)
@@ -316,9 +316,7 @@ class TestPortalState(PortalCase):
         self.company.mfa_policy_portal = "app"
         self.sign_in_fresh()
         page = self.page()
-        self.assertIn(
-            f"{self.company.name} requires an authenticator app", self.text_of(page)
-        )
+        self.assertIn(f"{self.company.name} requires an authenticator app", self.text_of(page))
         self.assertNotIn('value="disable"', page.text)
         self.assertIn('value="replace"', page.text)
         answer = self.press_on(page, "disable")
@@ -383,7 +381,9 @@ class TestPortalState(PortalCase):
         )
         text = LINE.search(self.page().text)[0]
         self.assertIn("App removed", text)
-        self.assertTrue(any(t.strftime("%-I:%M") in text for t in (there, there - timedelta(minutes=1))))
+        self.assertTrue(
+            any(t.strftime("%-I:%M") in text for t in (there, there - timedelta(minutes=1)))
+        )
 
     def test_shared_documents_need_no_login(self):
         """A policy for portal users asks nothing of who has the link of a document."""
