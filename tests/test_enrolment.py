@@ -1,6 +1,5 @@
 import base64
 import logging
-import re
 import shutil
 import subprocess
 import tempfile
@@ -73,7 +72,7 @@ class EnrolmentCase(Buttons, MfaCase):
         return action["result"]["res_id"]
 
     def open_core_screen(self, user):
-        """Do what the script of core's portal page does; return the screen and all that it reads."""
+        """Do as the script of core's portal page; return the screen and all that it reads."""
         action = self.press("res.users", "action_totp_enable_wizard", [user.id], user)["result"]
         self.assertEqual(action["res_model"], CORE_WIZARD)
         [row] = self.call(CORE_WIZARD, "read", [action["res_id"]], [])["result"]
