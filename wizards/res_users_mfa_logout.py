@@ -32,10 +32,8 @@ class ResUsersMfaLogout(MfaDialog, models.TransientModel):
         :param trusted: the trusted devices that ``sessions`` belong to
         :param sessions: records of ``res.device``; none stands for all but the present one
         """
-        identifiers = (
-            " ".join(sorted(set(sessions.mapped("session_identifier")))) if sessions else ""
-        )
-        wizard = self._start(trusted_device_ids=trusted.ids, identifiers=identifiers)
+        identifiers = set(sessions.mapped("session_identifier")) if sessions else ()
+        wizard = self._start(trusted_device_ids=trusted.ids, identifiers=" ".join(identifiers))
         return wizard._mfa_dialog(self.env._("Log Out"))
 
     @check_identity
