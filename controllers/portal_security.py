@@ -101,7 +101,8 @@ class PortalSecurity(CustomerPortal):
 
         Core does both in one: the mark in the session tells which of them refused.
         """
-        mark, passkey = "identity-check-last", form.get("passkey")
+        mark = "identity-check-last"
+        passkey = request.env.user._mfa_has_passkey() and form.get("passkey")
         request.session.pop(mark, None)
         check.auth_method = "webauthn" if passkey else "password"
         given = passkey or form.get("password")

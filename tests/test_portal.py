@@ -8,6 +8,7 @@ from odoo.tests import tagged
 from ..models.res_users_mfa_guarded import open_door
 from .common import CHROME, FIREFOX, OTHER_SECRET, SECRET, code_of
 from .test_enrolment import STALE, EnrolmentCase
+from .test_identity import PasskeyCase
 
 CODES = re.compile(r"<li>((?:[0-9a-z]{4}-){3}[0-9a-z]{4})</li>")
 KEY = re.compile(r'id="mfa_key">([A-Z2-7 ]+)<')
@@ -392,3 +393,19 @@ class TestPortalState(PortalCase):
         url = f"/web/content/{document.id}"
         self.assertEqual(self.url_open(f"{url}?access_token={token}").content, b"Our offer")
         self.assertEqual(self.url_open(url).status_code, 404)
+
+
+@tagged("post_install", "-at_install")
+class TestPortalPasskey(PasskeyCase, PortalCase):
+    def test_passkey_confirms(self):
+        """In the place of password and code; what is no answer of it is refused."""
+        self.enrol(self.portal, OTHER_SECRET)
+        self.sign_in(self.portal)
+        self.assertNotIn("o_mfa_passkey", self.press_button("disable").text)
+        self.own_passkey(self.portal)
+        asked = self.press_button("disable")
+        self.assertIn("o_mfa_passkey", asked.text)
+        for answer in ("{}", "x", self.touch()[:-9]):
+            refused = self.fill_in(asked, passkey=answer)
+            self.assertIn("Incorrect Passkey", refused.text)
+        self.assertSaid(self.fill_in(asked, passkey=self.touch()), "disabled")
