@@ -403,6 +403,7 @@ class TestPortalPasskey(PasskeyCase, PortalCase):
         self.sign_in(self.portal)
         self.assertNotIn("o_mfa_passkey", self.press_button("disable").text)
         self.own_passkey(self.portal)
+        self.sign_in(self.portal)
         asked = self.press_button("disable")
         self.assertIn("o_mfa_passkey", asked.text)
         for answer in ("{}", "x", self.touch()[:-9]):
