@@ -25,11 +25,13 @@
         "views/recovery_templates.xml",
         "views/setup_templates.xml",
         "views/portal_templates.xml",
+        "views/portal_security_templates.xml",
         "wizards/res_users_authenticator_create_views.xml",
         "wizards/res_users_authenticator_rename_views.xml",
         "wizards/res_users_mfa_enable_views.xml",
         "wizards/res_users_mfa_exemption_views.xml",
         "wizards/res_users_mfa_help_views.xml",
+        "wizards/res_users_mfa_logout_views.xml",
     ],
     "assets": {
         "web.assets_backend": [

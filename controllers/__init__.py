@@ -1,1 +1,1 @@
-from . import home, identity, portal, recovery, rpc, setup
+from . import home, identity, portal, portal_security, recovery, rpc, setup

@@ -72,7 +72,9 @@ class Home(AuthTotpMailHome):
         is_get = request.httprequest.method == "GET"
         if user and is_get and (device := user._mfa_find_device()):
             device._touch(user, request.httprequest.remote_addr)
-            return self._mfa_finish(redirect)
+            response = self._mfa_finish(redirect)
+            request.session["mfa_device"] = device.id
+            return response
         if elsewhere := self._mfa_elsewhere(user, "/web/login/totp", redirect):
             return elsewhere
         remember = kwargs.pop("remember", None) and self._mfa_can_remember(user)

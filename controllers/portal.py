@@ -1,23 +1,10 @@
-from odoo import http
 from odoo.http import request
 
 from odoo.addons.portal.controllers.portal import CustomerPortal
 
 
 class Portal(CustomerPortal):
-    """The portal user's security page and address."""
-
-    @http.route()
-    def security(self, **post):
-        """Show, once, the recovery codes of who has just enabled two-factor authentication.
-
-        Core's dialog on this page enrols the app, and then loads the page anew.
-        """
-        response = super().security(**post)
-        if request.session.pop("mfa_first_codes", None) and request.env.user.mfa_enabled:
-            response.qcontext["mfa_sheet"] = request.env.user._mfa_first_recovery_sheet()
-            response.headers["Cache-Control"] = "no-store"
-        return response
+    """The forms of core that change how a portal user logs in."""
 
     def _update_password(self, old, new1, new2):
         """Take the code of the form, where the account asks for one."""

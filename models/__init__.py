@@ -7,6 +7,7 @@ from . import (
     mfa_one_time_code,
     res_company,
     res_config_settings,
+    res_device,
     res_groups,
     res_partner,
     res_users,

@@ -7,7 +7,7 @@ from .secret_store import read_secrets, write_secret
 
 
 class AuthTotpWizard(models.TransientModel):
-    """Core's enrolment screen, which the portal page still shows.
+    """Core's enrolment screen, as scripts of others may open it for portal users.
 
     Core lets its client create the record, with a secret of the client's choice. Core
     stores the secret, its link and its picture by the ORM, which logs them: here the

@@ -231,15 +231,19 @@ class ResUsers(models.Model):
         )
 
     def _mfa_issue_device(self):
-        """Trust the browser of this request; return ``(cookie name, token, seconds)``."""
+        """Trust the browser of this request; return ``(cookie name, token, seconds)``.
+
+        The session notes the device, for who later ends it from elsewhere.
+        """
         self.ensure_one()
         city, country = request.geoip.city.name, request.geoip.country_name
-        token, age = self.env["res.users.device"]._issue(
+        device, token, age = self.env["res.users.device"]._issue(
             self,
             request.httprequest.user_agent,
             request.httprequest.remote_addr,
             f"{city}, {country}" if city else country,
         )
+        request.session["mfa_device"] = device.id
         return DEVICE_COOKIE % self.id, token, age
 
     # -- changes of factors --------------------------------------------------------
@@ -364,6 +368,16 @@ class ResUsers(models.Model):
     # -- buttons -------------------------------------------------------------------
 
     @check_identity
+    def action_mfa_add_app(self):
+        """Open the enrolment screen."""
+        self.ensure_one()
+        self._mfa_check_self()
+        self._mfa_check_not_exempt()
+        self.env["res.users.authenticator"]._check_room_for(self)
+        wizard = self.env["res.users.authenticator.create"]._start()
+        return wizard._mfa_dialog(self.env._("Add an Authenticator App"))
+
+    @check_identity
     def action_mfa_enable(self):
         """Ask for a code of one of the apps, then switch MFA on again."""
         self.ensure_one()
@@ -376,6 +390,16 @@ class ResUsers(models.Model):
             ._start()
             ._mfa_dialog(self.env._("Enable Two-Factor Authentication"))
         )
+
+    @check_identity
+    def action_revoke_all_devices(self):
+        """Log out from all devices; ask first where one's own browsers are trusted."""
+        if self == self.env.user:
+            sessions = self.env["res.device"].sudo().search([("user_id", "=", self.id)])
+            others = sessions.filtered(lambda session: not session.is_current)
+            if trusted := others._mfa_trusted_devices():
+                return self.env["res.users.mfa.logout"]._open(trusted)
+        return super().action_revoke_all_devices()
 
     def _mfa_action_security(self):
         """Return the action that shows one's own two-factor settings in a dialog."""

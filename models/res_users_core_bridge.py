@@ -34,6 +34,8 @@ OF_ONE_LOGIN = (
     "mfa_setup_mailed",
     "mfa_setup_confirmed",
     "mfa_first_codes",
+    "mfa_said",
+    "mfa_device",
     "mfa_factor",
     "mfa_remind",
 )
@@ -239,16 +241,14 @@ class ResUsers(models.Model):
 
     @check_identity
     def action_totp_enable_wizard(self):
-        """Open the enrolment screen: ours, or core's for the portal page."""
+        """Open the enrolment screen: ours, or core's for who scripts core's portal page."""
         self.ensure_one()
         self._mfa_check_self()
         self._mfa_check_not_exempt()
         if self._mfa_must_enrol() and self._mfa_setup_step() != "app":
             return {"type": "ir.actions.act_url", "url": "/web/login/totp/setup", "target": "self"}
         if self._is_internal():
-            self.env["res.users.authenticator"]._check_room_for(self)
-            wizard = self.env["res.users.authenticator.create"]._start()
-            return wizard._mfa_dialog(self.env._("Add an Authenticator App"))
+            return self.action_mfa_add_app()
         wizard = self.env["auth_totp.wizard"]._mfa_start(
             self, totp.group_by_four(totp.generate_secret())
         )
@@ -266,8 +266,7 @@ class ResUsers(models.Model):
     def _totp_try_setting(self, secret, code):
         """Enrol an app for the current user if ``code`` proves it, as core does.
 
-        As in core it takes the place of an earlier one: the portal page, which calls
-        this, lists no apps.
+        As in core it takes the place of an earlier one.
 
         :return: whether it was enrolled
         """
@@ -279,8 +278,6 @@ class ResUsers(models.Model):
             return False
         self.sudo().authenticator_ids._mfa_open_door().unlink()
         self._mfa_enrol(self.env["res.users.authenticator"]._propose_name(self), secret, step)
-        if request and not self._is_internal():
-            request.session["mfa_first_codes"] = True
         return True
 
     @check_identity

@@ -59,7 +59,7 @@ class ResUsersDevice(models.Model):
 
     @api.model
     def _issue(self, user, user_agent, address, place=None):
-        """Trust the browser that asks, and return ``(token, age in seconds)``.
+        """Trust the browser that asks, and return ``(device, token, age in seconds)``.
 
         :param user_agent: ``request.httprequest.user_agent``
         :param str address: the IP address it asks from
@@ -81,7 +81,7 @@ class ResUsersDevice(models.Model):
             }
         )
         self.env["res.users.mfa.event"]._record("device_trusted", user, device.name)
-        return token, int(age.total_seconds())
+        return device, token, int(age.total_seconds())
 
     @api.model
     def _describe(self, user_agent):

@@ -214,7 +214,7 @@ class TestEncryptedEnrolment(Keys, EnrolmentCase):
 
 @tagged("post_install", "-at_install")
 class TestEncryptedPortal(Keys, EnrolmentCase):
-    """Core's enrolment screen, which the portal page shows."""
+    """Core's enrolment screen, which scripts may still open for portal users."""
 
     @classmethod
     def setUpClass(cls):

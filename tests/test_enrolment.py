@@ -1,6 +1,5 @@
 import base64
 import logging
-import re
 import shutil
 import subprocess
 import tempfile
@@ -73,7 +72,7 @@ class EnrolmentCase(Buttons, MfaCase):
         return action["result"]["res_id"]
 
     def open_core_screen(self, user):
-        """Do what the portal page's script does; return the screen and all that it reads."""
+        """Do as the script of core's portal page; return the screen and all that it reads."""
         action = self.press("res.users", "action_totp_enable_wizard", [user.id], user)["result"]
         self.assertEqual(action["res_model"], CORE_WIZARD)
         [row] = self.call(CORE_WIZARD, "read", [action["res_id"]], [])["result"]
@@ -716,7 +715,7 @@ class TestProof(EnrolmentCase):
 
 @tagged("post_install", "-at_install")
 class TestPortal(EnrolmentCase):
-    """A portal user, on core's portal page and the route of its identity dialog."""
+    """A portal user, by core's own enrolment screen and the route of its identity dialog."""
 
     @classmethod
     def setUpClass(cls):
@@ -742,23 +741,6 @@ class TestPortal(EnrolmentCase):
         self.assertNotIn(secret, str(self.env.cr.fetchall()))
         self.new_browser()
         self.log_in(self.portal, code_of(secret, 1))
-        self.assertLoggedIn(self.portal)
-
-    def test_first_recovery_codes_of_a_portal_user(self):
-        """The page that core loads anew shows them, once; they say that they are kept."""
-        self.post_password(self.portal)
-        screen, row = self.open_core_screen(self.portal)
-        self.enable(screen, code_of(row["secret"]))
-        page = self.url_open("/my/security")
-        codes = re.findall(r"<li>((?:[0-9a-z]{4}-){3}[0-9a-z]{4})</li>", page.text)
-        self.assertEqual(len(codes), 10)
-        self.assertEqual(page.headers["Cache-Control"], "no-store")
-        kept = {"done": "1", "redirect": "/my/security", "csrf_token": self.csrf_of(page)}
-        answer = self.url_open("/web/login/totp/codes", data=kept)
-        self.assertTrue(answer.url.endswith("/my/security"))
-        self.assertNotIn(codes[0], answer.text)
-        self.new_browser()
-        self.log_in(self.portal, codes[0])
         self.assertLoggedIn(self.portal)
 
     def test_secret_of_the_client_leads_to_no_app(self):

@@ -227,7 +227,8 @@ class TestLogin(MfaCase):
     def test_proof_of_an_earlier_login_is_forgotten(self):
         """Ann gave a code; without logging out, Bob comes in by his trusted device."""
         self.enrol(self.bob, OTHER_SECRET)
-        token, _age = self.env["res.users.device"]._issue(self.bob, self._user_agent(), "127.0.0.1")
+        devices = self.env["res.users.device"]
+        _device, token, _age = devices._issue(self.bob, self._user_agent(), "127.0.0.1")
         self.log_in()
         self.set_cookie(f"trusted_devices_{self.bob.id}", token)
         self.post_password(self.bob)

@@ -14,6 +14,13 @@ class TourCase(MfaCase):
         super().setUpClass()
         cls.carl = cls.new_person("mfa_carl")
 
+    def new_portal_user(self):
+        """Return a portal user with more events than one page shows after the tour."""
+        paul = self.new_person("mfa_paul", "base.group_portal")
+        for _login in range(3):
+            self.env["res.users.mfa.event"]._record("code_accepted", paul, "Old phone")
+        return paul
+
     @contextmanager
     def codes_for_tours(self):
         """Let a tour ask for codes, as an app would give them half a minute later each.
@@ -124,11 +131,18 @@ class TestTours(TourCase):
         }
         self.assertEqual({key: get_param(key) for key in saved}, saved)
 
-    def test_portal(self):
-        paul = self.new_person("mfa_paul", "base.group_portal")
-        self.enrol(paul)
-        self.run_tour("/my/security", "mfa_portal", "mfa_paul")
-        self.assertFalse(paul.mfa_enabled)
+    def test_portal_dialog(self):
+        """The dialog of core's buttons in the portal asks for the second factor as well."""
+        self.enrol(self.new_portal_user())
+        self.env["ir.config_parameter"].sudo().set_param("portal.allow_api_keys", "True")
+        self.run_tour("/my/security?debug=1", "mfa_portal_dialog", "mfa_paul")
+
+    def test_portal_security(self):
+        paul = self.new_portal_user()
+        self.run_tour("/my/security", "mfa_portal_security", "mfa_paul")
+        self.assertFalse(paul.mfa_enabled or paul.trusted_device_ids)
+        self.assertEqual(paul.authenticator_ids.mapped("name"), ["My phone", "Tablet"])
+        self.assertEqual(paul.recovery_codes_left, 10)
 
     def test_forced_setup(self):
         """Who must set up an app does so between the password and the page asked for."""
@@ -157,3 +171,8 @@ class TestToursPhone(TourCase):
         self.env.company.write({"mfa_policy_portal": "app"})
         self.run_tour("/web/login?redirect=/my/security", "mfa_setup_portal", None)
         self.assertTrue(paul.mfa_enabled)
+
+    def test_portal_security(self):
+        paul = self.new_portal_user()
+        self.run_tour("/my/security", "mfa_portal_security_phone", "mfa_paul")
+        self.assertFalse(paul.mfa_enabled)

@@ -4,4 +4,5 @@ from . import (
     res_users_mfa_enable,
     res_users_mfa_exemption,
     res_users_mfa_help,
+    res_users_mfa_logout,
 )

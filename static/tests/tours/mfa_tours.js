@@ -356,29 +356,6 @@ tours.add("mfa_administrator_helps", {
     ],
 });
 
-tours.add("mfa_portal", {
-    steps: () => [
-        { trigger: "button#auth_totp_portal_disable", run: "click" },
-        { trigger: ".modal input[name=password]", run: "edit mfa_paul_password" },
-        {
-            content: "the portal's dialog asks for the second factor as well",
-            trigger: ".modal input[name=mfa_code]:visible",
-            run: async (helpers) => {
-                await helpers.edit(
-                    await rpc("/mfa/test/code", { secret: null, offset: 0 }),
-                    ".modal input[name=mfa_code]"
-                );
-            },
-        },
-        {
-            trigger: ".modal button:contains(Confirm Password)",
-            run: "click",
-            expectUnloadPage: true,
-        },
-        { trigger: "button#auth_totp_portal_enable" },
-    ],
-});
-
 tours.add("mfa_lock_screen", {
     steps: () => [
         { trigger: "form.o_check_identity_form" },
