@@ -227,7 +227,7 @@ class TestPolicyTable(PolicyCase):
         page = self.url_open("/web/login")
         options = self.rpc("/auth/passkey/start-auth")["result"]
         touched = self.passkeys[user].authenticate(options)
-        form = {"type": "webauthn", "webauthn_response": touched}
+        form = {"type": "webauthn", "webauthn_response": touched, "login": "", "password": ""}
         return self.outcome_of(self.post_form(page, "/web/login", **form))
 
     # -- the API -------------------------------------------------------------------
