@@ -17,6 +17,8 @@
         "views/res_users_device_views.xml",
         "views/res_users_identitycheck_views.xml",
         "views/res_users_views.xml",
+        "views/res_users_exemption_views.xml",
+        "views/res_groups_views.xml",
         "views/res_config_settings_views.xml",
         "views/login_templates.xml",
         "views/recovery_templates.xml",
@@ -24,6 +26,7 @@
         "wizards/res_users_authenticator_create_views.xml",
         "wizards/res_users_authenticator_rename_views.xml",
         "wizards/res_users_mfa_enable_views.xml",
+        "wizards/res_users_mfa_exemption_views.xml",
         "wizards/res_users_mfa_help_views.xml",
     ],
     "assets": {

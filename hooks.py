@@ -5,7 +5,7 @@ from odoo.tools import SQL
 
 from .models import secret_store
 from .models.ir_config_parameter import FLAGS, POLICY
-from .models.mfa_policy import BY_MAIL
+from .models.mfa_policy import BY_MAIL, OPTIONAL
 from .models.res_groups import SENSITIVE
 from .tools import cipher
 
@@ -101,13 +101,14 @@ def _adopt_secrets(env):
 
 
 def uninstall_hook(env):
-    """Hand each user with MFA on one working secret back to core: the app used last.
+    """Hand back to core the policy, and of each user with MFA on the app used last.
 
     Odoo itself removes tables, columns and views; parameters made in code stay
     unless they are deleted here.
 
     :raise UserError: when the secret of such an app cannot be decrypted
     """
+    _hand_back_policy(env)
     env.flush_all()
     _hand_back_secrets(env)
     env.cr.execute("DELETE FROM auth_totp_wizard")
@@ -115,6 +116,26 @@ def uninstall_hook(env):
     env.cr.execute("DROP FUNCTION IF EXISTS mfa_event_is_kept CASCADE")
     env.invalidate_all()
     env.registry.clear_cache()
+
+
+def _hand_back_policy(env):
+    """Let core's key ask those for a code of whom a company does, so that all stay protected.
+
+    Core knows one policy for the whole database, which asks for a code by e-mail or app.
+    """
+    companies = env["res.company"].sudo().search([])
+    if any(company.mfa_policy_portal != OPTIONAL for company in companies):
+        policy = "all_required"
+    elif any(
+        company.mfa_policy_internal != OPTIONAL or company.mfa_policy_sensitive != OPTIONAL
+        for company in companies
+    ):
+        policy = "employee_required"
+    else:
+        return
+    parameters = env["ir.config_parameter"].sudo()
+    if parameters.get_param(POLICY) != "all_required":
+        parameters.set_param(POLICY, policy)
 
 
 def _hand_back_secrets(env):

@@ -59,7 +59,7 @@ class Home(AuthTotpMailHome):
         if request.httprequest.method == "GET" and (device := user._mfa_find_device()):
             device._touch(user, request.httprequest.remote_addr)
             return self._mfa_finish(redirect)
-        remember = kwargs.pop("remember", None) and self._mfa_browser_keeps_cookie()
+        remember = kwargs.pop("remember", None) and self._mfa_can_remember(user)
         proves_factor = user._mfa_type() == "totp"
         recovery = bool(kwargs.get("recovery"))
         typed = kwargs.pop("totp_token", None)
@@ -74,7 +74,7 @@ class Home(AuthTotpMailHome):
         core = super(AuthTotpMailHome, self) if recovery else super()
         response = core.web_totp(redirect=redirect, **kwargs)
         if not request.session.uid:
-            return self._mfa_fill_form(response, redirect, recovery, error)
+            return self._mfa_fill_form(response, user, redirect, recovery, error)
         request.env.user._mfa_start_session(proven=proves_factor)
         if remember:
             self._mfa_remember(response)
@@ -92,7 +92,7 @@ class Home(AuthTotpMailHome):
             )
         return None, request.env._("This is not a code. Enter the six digits that you see now.")
 
-    def _mfa_fill_form(self, response, redirect, recovery, error):
+    def _mfa_fill_form(self, response, user, redirect, recovery, error):
         """Give core's form of the second step what this addon's template needs.
 
         :param bool recovery: it asks for a recovery or help code
@@ -101,7 +101,8 @@ class Home(AuthTotpMailHome):
         if redirect:
             other_form["redirect"] = redirect
         response.qcontext.update(
-            mfa_can_remember=self._mfa_browser_keeps_cookie(),
+            mfa_devices_allowed=user._mfa_rules().trusted_devices,
+            mfa_can_remember=self._mfa_can_remember(user),
             mfa_recovery=recovery,
             mfa_other_form=f"/web/login/totp?{urlencode(other_form)}",
             error=error or response.qcontext.get("error"),
@@ -147,6 +148,10 @@ class Home(AuthTotpMailHome):
         request.update_context(**request.session.context)
         request.env.user._mfa_start_session(proven)
         return request.redirect(self._login_redirect(request.session.uid, redirect=redirect))
+
+    def _mfa_can_remember(self, user):
+        """Tell whether this device may be trusted, and its browser would keep the cookie."""
+        return user._mfa_rules().trusted_devices and self._mfa_browser_keeps_cookie()
 
     def _mfa_browser_keeps_cookie(self):
         """Tell whether this browser would keep the cookie of a trusted device."""

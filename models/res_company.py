@@ -8,22 +8,23 @@ from .mfa_policy import BY_APP, BY_MAIL, LEVELS, OPTIONAL, POPULATIONS, SAVING_T
 
 MAX_GRACE = 365
 """Days."""
-POLICY_FIELDS = {
-    *(f"mfa_policy_{population}" for population in POPULATIONS),
-    "mfa_grace_days",
-    "mfa_trusted_devices",
-    "mfa_setup_by_mail",
-    "mfa_api_networks",
+LEVEL_NAMES = [
+    (OPTIONAL, "Optional"),
+    (BY_MAIL, "Code by e-mail or app"),
+    (BY_APP, "Authenticator app"),
+]
+POLICY_FIELDS = dict.fromkeys((f"mfa_policy_{name}" for name in POPULATIONS), OPTIONAL) | {
+    "mfa_grace_days": 0,
+    "mfa_trusted_devices": True,
+    "mfa_setup_by_mail": True,
+    "mfa_api_networks": False,
 }
+"""What makes up a policy, and what holds where nothing was set."""
 
 
 def _policy(string):
     return fields.Selection(
-        [
-            (OPTIONAL, "Optional"),
-            (BY_MAIL, "Code by e-mail or app"),
-            (BY_APP, "Authenticator app"),
-        ],
+        LEVEL_NAMES,
         string=string,
         default=OPTIONAL,
         required=True,
@@ -87,49 +88,70 @@ class ResCompany(models.Model):
     def _check_mfa_grace_days(self):
         for company in self.sudo():
             if not 0 <= company.mfa_grace_days <= MAX_GRACE:
-                raise ValidationError(
-                    self.env._(
-                        "Days of grace: enter a whole number from 0 to %(most)d.", most=MAX_GRACE
-                    )
-                )
+                self._mfa_refuse_grace_days()
+
+    @api.model
+    def _mfa_refuse_grace_days(self):
+        raise ValidationError(
+            self.env._("Days of grace: enter a whole number from 0 to %(most)d.", most=MAX_GRACE)
+        )
 
     @api.model_create_multi
     def create(self, vals_list):
         companies = super().create([self._mfa_clean_vals(vals) for vals in vals_list])
-        for company in companies.sudo():
-            company._mfa_policy_written(dict.fromkeys(POPULATIONS, OPTIONAL))
+        companies._mfa_policies_changed(dict.fromkeys(companies.sudo(), POLICY_FIELDS))
         return companies
 
     def write(self, vals):
-        if not POLICY_FIELDS & vals.keys():
-            return super().write(vals)
+        """Also forget the rules of users where a company's name or users change."""
+        if not POLICY_FIELDS.keys() & vals.keys():
+            result = super().write(vals)
+            if {"name", "user_ids"} & vals.keys():
+                self.env["res.users"]._mfa_forget_rules()
+            return result
         before = {company: company._mfa_policy_values() for company in self.sudo()}
         result = super().write(self._mfa_clean_vals(vals))
-        for company, old in before.items():
-            company._mfa_policy_written(
-                {name: old[f"mfa_policy_{name}"] for name in POPULATIONS},
-            )
-            company._mfa_record_policy(old)
-            if old["mfa_trusted_devices"] != company.mfa_trusted_devices:
-                company._mfa_void_devices()
-        self.env["res.users"]._mfa_forget_rules()
-        self.env["res.users"]._mfa_check_not_locked_out()
+        self._mfa_policies_changed(before)
         return result
 
     def _mfa_clean_vals(self, vals):
+        """Return ``vals`` with networks in their normal form.
+
+        :raise ValidationError: for what is no network, and for days that are not whole
+        """
+        days = vals.get("mfa_grace_days", 0)
+        if not isinstance(days, int) or isinstance(days, bool):
+            self._mfa_refuse_grace_days()
         if "mfa_api_networks" not in vals:
             return vals
         checked = self._mfa_clean_networks(vals["mfa_api_networks"])
         return vals | {"mfa_api_networks": checked}
 
     @api.model
+    def _mfa_policies_changed(self, before):
+        """Let what has changed hold at once, with a line in the trail for each setting.
+
+        :param before: the former values, by company in superuser mode
+        :raise RedirectWarning, UserError: where it would lock out who acts
+        """
+        changed = [item for item in before.items() if item[0]._mfa_policy_values() != item[1]]
+        for company, old in changed:
+            company._mfa_note_start(old)
+            company._mfa_record_policy(old)
+            if old["mfa_trusted_devices"] != company.mfa_trusted_devices:
+                company._mfa_void_devices()
+        if changed:
+            self.env["res.users"]._mfa_forget_rules()
+            self.env["res.users"]._mfa_check_not_locked_out()
+
+    @api.model
     def _mfa_clean_networks(self, text):
-        """Return ``text`` with one network on each line.
+        """Return ``text`` with one network on each line; ``False`` when there is none.
 
         :raise ValidationError: naming the first line that is no network
         """
         try:
-            return networks.normalise(text)
+            return networks.normalise(text) or False
         except networks.BadNetwork as bad:
             advice = (
                 self.env._("Did you mean %(network)s?", network=bad.meant)
@@ -148,36 +170,45 @@ class ResCompany(models.Model):
     def _mfa_policy_values(self):
         return {name: self[name] for name in POLICY_FIELDS}
 
-    def _mfa_policy_written(self, before):
-        """Note since when each choice that has changed holds, and what held until then.
-
-        :param before: level by population, before the change
-        """
+    def _mfa_note_start(self, old):
+        """Note since when each choice that has changed holds, and what held until then."""
         now = fields.Datetime.now()
-        vals = {}
-        for population, old in before.items():
-            if (new := self[f"mfa_policy_{population}"]) != old:
-                weaker = min(old, new, key=LEVELS.index)
-                vals[f"mfa_policy_{population}_since"] = now
-                vals[f"mfa_policy_{population}_before"] = weaker
-        self.sudo().write(vals | {"mfa_policy_changed": now})
+        vals = {"mfa_policy_changed": now}
+        for population in POPULATIONS:
+            name = f"mfa_policy_{population}"
+            if self[name] != old[name]:
+                weaker = min(old[name], self[name], key=LEVELS.index)
+                vals |= {f"{name}_since": now, f"{name}_before": weaker}
+        self.write(vals)
 
     def _mfa_record_policy(self, old):
-        """Add a line to the trail for each setting that has changed."""
+        """Add a line to the trail for each setting that has changed, in words of the screen."""
         for name in sorted(POLICY_FIELDS):
-            if (new := self[name]) != old[name]:
-                note = f"{old[name]} → {new}".replace("\n", ", ")
-                subject = f"{self.name}: {name.removeprefix('mfa_')}"
+            if self[name] != old[name]:
+                words = [self._mfa_in_words(name, value) for value in (old[name], self[name])]
+                subject = f"{self.name}: {self._fields[name].string}"
                 self.env["res.users.mfa.event"]._record(
-                    "setting", self.env["res.users"], subject, note
+                    "setting", self.env["res.users"], subject, " → ".join(words)
                 )
+
+    @api.model
+    def _mfa_in_words(self, name, value):
+        """Return what the screen says, in English, for ``value`` of the policy field ``name``."""
+        field = self._fields[name]
+        if field.type == "selection":
+            return dict(LEVEL_NAMES)[value]
+        if field.type == "boolean":
+            return "yes" if value else "no"
+        if field.type == "text":
+            return ", ".join((value or "anywhere").splitlines())
+        return str(value)
 
     def _mfa_void_devices(self):
         """Void the trusted devices of all users of this company.
 
         On each change of the switch: what was issued before is not revived.
         """
-        devices = self.env["res.users.device"].sudo()
+        devices = self.env["res.users.device"].sudo().with_context(active_test=False)
         devices.search([("user_id.company_ids", "in", self.ids)])._void("not allowed any more")
 
     def _mfa_demands(self, population, created):

@@ -1,7 +1,9 @@
 from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
 
-from .ir_config_parameter import LONGEST, SHORTEST, UNITS
+from .calling_address import describe_address
+from .ir_config_parameter import LONGEST, POLICY, SHORTEST, UNITS
+from .res_company import LEVEL_NAMES, POLICY_FIELDS
 from .secret_store import OPTION, count_by_key, get_keys
 
 DURATION_FIELDS = {
@@ -19,6 +21,10 @@ FLAG_FIELDS = {
 
 class ResConfigSettings(models.TransientModel):
     """The settings of this addon, read and written here.
+
+    The policy is that of the company of the screen. It is written at once, since the guard
+    against locking oneself out judges it as a whole: hence no ``related`` fields. Core's
+    fields for its own policy are on no screen any more.
 
     Core's ``config_parameter`` shows the text ``0`` of a Boolean as ticked, writes
     ``True``, and deletes the parameter when it is unticked.
@@ -57,6 +63,28 @@ class ResConfigSettings(models.TransientModel):
     )
 
     mfa_encryption = fields.Text(compute="_compute_mfa_encryption")
+
+    mfa_policy_sensitive = fields.Selection(
+        LEVEL_NAMES, string="Members of sensitive groups", required=True
+    )
+    mfa_policy_internal = fields.Selection(LEVEL_NAMES, string="Employees", required=True)
+    mfa_policy_portal = fields.Selection(LEVEL_NAMES, string="Portal users", required=True)
+    mfa_grace_days = fields.Integer(string="Days of grace")
+    mfa_trusted_devices = fields.Boolean(string="Trusted devices allowed")
+    mfa_setup_by_mail = fields.Boolean(string="Confirm the set-up by e-mail")
+    mfa_api_networks = fields.Text(string="Networks that may call the API")
+    mfa_address = fields.Char(compute="_compute_mfa_address")
+    mfa_core_policy = fields.Char(compute="_compute_mfa_core_policy")
+
+    def _compute_mfa_address(self):
+        self.mfa_address = describe_address(self.env)
+
+    def _compute_mfa_core_policy(self):
+        """Name whom core's own key asks for a code, where another module has set it."""
+        policy = self.env["ir.config_parameter"].sudo().get_param(POLICY)
+        everybody, employees = self.env._("everybody"), self.env._("employees")
+        who = {"all_required": everybody, "employee_required": employees}
+        self.mfa_core_policy = who.get(policy)
 
     def _compute_mfa_encryption(self):
         self.mfa_encryption = "\n".join(self._mfa_describe_encryption())
@@ -107,7 +135,8 @@ class ResConfigSettings(models.TransientModel):
 
     @api.model
     def get_values(self):
-        return super().get_values() | self._mfa_get_values()
+        company = self.env.company._mfa_policy_values()
+        return super().get_values() | self._mfa_get_values() | company
 
     def set_values(self):
         """Write what was changed on the screen, and leave the rest as it is.
@@ -124,7 +153,18 @@ class ResConfigSettings(models.TransientModel):
             if name in DURATION_FIELDS:
                 self._mfa_check_duration(name, value, SHORTEST.get(key, 1), LONGEST[key])
             parameters.set_param(key, str(int(value)))
+        self._mfa_set_policy()
         return result
+
+    def _mfa_set_policy(self):
+        """Write what was changed of the company's policy, in one go.
+
+        :raise ValidationError, RedirectWarning, UserError: as ``res.company`` does
+        """
+        now = self.company_id._mfa_policy_values()
+        changed = {name: self[name] for name in POLICY_FIELDS if self[name] != now[name]}
+        if changed:
+            self.company_id.write(changed)
 
     def _mfa_check_duration(self, name, value, shortest, longest):
         if not shortest <= value <= longest:

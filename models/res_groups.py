@@ -9,6 +9,8 @@ SENSITIVE = (
     "hr_payroll.group_hr_payroll_manager",
 )
 """Groups marked as sensitive on install, or once their app is installed."""
+MEMBERSHIP = {"user_ids", "implied_ids", "implied_by_ids"}
+"""What decides who is in a group."""
 
 
 class ResGroups(models.Model):
@@ -27,17 +29,46 @@ class ResGroups(models.Model):
         """Return the ids of the sensitive groups, as a ``frozenset``."""
         return frozenset(self.sudo().search([("mfa_sensitive", "=", True)]).ids)
 
+    @api.model_create_multi
+    def create(self, vals_list):
+        groups = super().create(vals_list)
+        groups.sudo().filtered("mfa_sensitive")._mfa_sensitive_changed("marked")
+        return groups
+
     def write(self, vals):
-        if "mfa_sensitive" not in vals:
-            return super().write(vals)
-        changed = self.sudo().filtered(lambda group: group.mfa_sensitive != vals["mfa_sensitive"])
+        """Forget the rules of users too: core forgets who is in a group before it is written."""
+        marked = vals.get("mfa_sensitive")
+        changed = self.browse()
+        if marked is not None:
+            changed = self.sudo().filtered(lambda group: group.mfa_sensitive != marked)
         result = super().write(vals)
-        note = "marked" if vals["mfa_sensitive"] else "no longer"
-        for group in changed:
-            self.env["res.users.mfa.event"]._record(
-                "setting", self.env["res.users"], f"sensitive group: {group.full_name}", note
-            )
-        if changed:
+        if MEMBERSHIP & vals.keys():
             self.env["res.users"]._mfa_forget_rules()
-            self.env["res.users"]._mfa_check_not_locked_out()
+        changed._mfa_sensitive_changed("marked" if marked else "no longer")
         return result
+
+    def unlink(self):
+        sensitive = self.sudo().filtered("mfa_sensitive")
+        names = sensitive.mapped("full_name")
+        result = super().unlink()
+        if names:
+            sensitive._mfa_sensitive_changed("deleted", names)
+        return result
+
+    def _mfa_sensitive_changed(self, note, names=None):
+        """Let a change of what is sensitive hold at once, with a line in the trail for each.
+
+        Sessions that do not meet the policy now may go on for an hour.
+
+        :param names: of these groups, where they are gone
+        :raise RedirectWarning, UserError: where it would lock out who acts
+        """
+        if not self:
+            return
+        for name in names or self.mapped("full_name"):
+            self.env["res.users.mfa.event"]._record(
+                "setting", self.env["res.users"], f"Sensitive group: {name}", note
+            )
+        self.env["res.company"].sudo().search([]).mfa_policy_changed = fields.Datetime.now()
+        self.env["res.users"]._mfa_forget_rules()
+        self.env["res.users"]._mfa_check_not_locked_out()

@@ -297,6 +297,7 @@ class ResUsers(models.Model):
 
     def _mfa_enable(self):
         """Switch MFA on again; a code of an enrolled app has just been checked."""
+        self._mfa_check_not_exempt()
         self._mfa_set_enabled(True)
         self._mfa_notify_enabled()
 
@@ -357,6 +358,7 @@ class ResUsers(models.Model):
         """Ask for a code of one of the apps, then switch MFA on again."""
         self.ensure_one()
         self._mfa_check_self()
+        self._mfa_check_not_exempt()
         if not self.sudo().authenticator_ids:
             raise UserError(self.env._("Add an authenticator app first."))
         return (

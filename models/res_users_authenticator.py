@@ -134,7 +134,9 @@ class ResUsersAuthenticator(models.Model):
 
         :param str secret: Base32; kept as it is, since core lets any text pass
         :param int last_step: the time step whose code proved the app
+        :raise UserError: for an exempt account
         """
+        user._mfa_check_not_exempt()
         self._check_room_for(user)
         app = self._mfa_open_door().create(
             {

@@ -90,6 +90,7 @@ class ResUsers(models.Model):
             self._mfa_check_rank()
             if self.env.user in self and self.env["res.users.identitycheck"]._needs_code():
                 raise AccessError(self.env._("Confirm your identity with a code first."))
+            self.filtered(lambda user: not user.totp_secret)._mfa_check_may_disable()
         apps = self.env["res.users.authenticator"]
         for user in self:
             secret = user.totp_secret
@@ -238,6 +239,7 @@ class ResUsers(models.Model):
         """Open the enrolment screen: ours, or core's for the portal page."""
         self.ensure_one()
         self._mfa_check_self()
+        self._mfa_check_not_exempt()
         if self._is_internal():
             self.env["res.users.authenticator"]._check_room_for(self)
             wizard = self.env["res.users.authenticator.create"]._start()
@@ -246,6 +248,15 @@ class ResUsers(models.Model):
             self, totp.group_by_four(totp.generate_secret())
         )
         return {"type": "ir.actions.act_window", "res_model": wizard._name, "res_id": wizard.id}
+
+    @check_identity
+    def action_mfa_replace_app(self):
+        """Open the enrolment screen for an app that takes the place of all that there are."""
+        self.ensure_one()
+        self._mfa_check_self()
+        self._mfa_check_not_exempt()
+        wizard = self.env["res.users.authenticator.create"]._start(replace=True)
+        return wizard._mfa_dialog(self.env._("Replace the Authenticator App"))
 
     def _totp_try_setting(self, secret, code):
         """Enrol an app for the current user if ``code`` proves it, as core does.
@@ -274,6 +285,7 @@ class ResUsers(models.Model):
         users = self.filtered("mfa_enabled")
         if not users:
             raise UserError(self.env._("Two-factor authentication is not enabled."))
+        users._mfa_check_may_disable()
         users._mfa_disable()
         message = self.env._(
             "Two-factor authentication disabled for the following user(s): %(names)s",

@@ -6,6 +6,7 @@ from odoo.tools import SQL
 from odoo.addons.base.models.res_users import check_identity
 
 from ..tools import browser, tokens
+from .res_users_mfa_event import MAX_TEXT
 
 
 class ResUsersDevice(models.Model):
@@ -94,10 +95,12 @@ class ResUsersDevice(models.Model):
     def _find(self, user, token, user_agent):
         """Return the trusted device of ``user`` that ``token`` proves, or none.
 
+        None where the policy of a company of ``user`` does not allow any.
+
         A token that another browser family or platform presents is refused, and
         the refusal noted: the cookie has been copied.
         """
-        if not token:
+        if not token or not user._mfa_rules().trusted_devices:
             return self.browse()
         self.env.cr.execute(
             SQL(
@@ -150,11 +153,22 @@ class ResUsersDevice(models.Model):
         return self.env.user._mfa_action_after(owners)
 
     def _void(self, reason=None):
-        """Delete these devices and record it, a line for each owner.
+        """Delete these devices and record it, a line for each owner, in one query for all.
 
         :param str reason: why, where nobody revoked them on purpose
         """
-        self.env["res.users.mfa.event"]._record_owned("device_revoked", self, reason)
+        if not self:
+            return
+        names = SQL(
+            """(SELECT left(string_agg(name, ', ' ORDER BY id), %s)
+                  FROM %s WHERE user_id = owner.id AND id = ANY(%s))""",
+            MAX_TEXT,
+            SQL.identifier(self._table),
+            list(self.ids),
+        )
+        self.env["res.users.mfa.event"]._record(
+            "device_revoked", self.sudo().user_id, names, reason
+        )
         self._mfa_open_door().unlink()
 
     def _revoke(self):

@@ -35,6 +35,8 @@ KINDS = [
     ("api_key_made", "API key made"),
     ("api_key_removed", "API key removed"),
     ("network_refused", "Refused by network"),
+    ("exempted", "Exempted"),
+    ("exemption_removed", "Exemption removed"),
     ("setting", "Setting changed"),
 ]
 ALARMING = {"locked", "device_refused", "network_refused"}

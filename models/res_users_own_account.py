@@ -28,6 +28,7 @@ class ResUsers(models.Model):
         before = self.sudo().auth_passkey_key_ids
         result = super().write(vals)
         made = self.sudo().auth_passkey_key_ids - before
+        made.create_uid._mfa_check_not_exempt()
         self.env["res.users.mfa.event"]._record_owned("passkey_made", made, owner="create_uid")
         return result
 

@@ -90,14 +90,21 @@ class ResUsers(models.Model):
         return rules.exempt_networks is not None and not rules.sensitive
 
     def _mfa_demand(self):
-        """Return the strictest :class:`Demand` that holds now, of several the oldest."""
+        """Return the strictest :class:`Demand` that holds now.
+
+        Of several the one that open sessions must meet first.
+        """
         if self._mfa_is_exempt():
             return NO_DEMAND
         now = fields.Datetime.now()
         demands = [demand for demand in self._mfa_rules().demands if demand.since <= now]
         if self._mfa_core_policy():
             demands.append(Demand(BY_MAIL, datetime.min, None, "", ""))
-        return max(demands, key=lambda one: LEVELS.index(one.level), default=NO_DEMAND)
+        return min(
+            demands,
+            key=lambda one: (-LEVELS.index(one.level), one.over or datetime.max),
+            default=NO_DEMAND,
+        )
 
     def _mfa_core_policy(self):
         """Tell whether core's own key, which another module may set, names this user."""
@@ -176,12 +183,16 @@ class ResUsers(models.Model):
         """Refuse a change of policy that would lock out who makes it.
 
         :raise RedirectWarning: leading to the enrolment
-        :raise UserError: where a code could not be sent
+        :raise UserError: where a code could not be sent, and over the API from outside of its
+            networks
         """
         user = self._mfa_acting()
-        if user.id == SUPERUSER_ID or not user._is_internal() or user.mfa_enabled:
+        if user.id == SUPERUSER_ID or not user._is_internal():
             return
-        if request and request.session.get("mfa_factor") == "skip":
+        by_session = request and request.session.uid
+        if not by_session:
+            user._mfa_check_api_not_locked_out()
+        if user.mfa_enabled or (by_session and request.session.get("mfa_factor") == "skip"):
             return
         level = user._mfa_demand().level
         if level == BY_APP:
@@ -198,5 +209,18 @@ class ResUsers(models.Model):
                 self.env._(
                     "This policy would lock you out: your own account has no e-mail address for "
                     "the code. Enter one in your preferences, or add an authenticator app, first."
+                )
+            )
+
+    def _mfa_check_api_not_locked_out(self):
+        """:raise UserError: for a call of the API that would be the caller's last"""
+        address = calling_address()
+        lists = self._mfa_rules().api_networks
+        if address and not all(networks.holds(listed, address) for listed in lists):
+            raise UserError(
+                self.env._(
+                    "This change would lock you out: you call the API from %(address)s, which is "
+                    "not in these networks. Add it first.",
+                    address=address,
                 )
             )

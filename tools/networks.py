@@ -71,6 +71,13 @@ def is_everywhere(networks):
     )
 
 
+def overlap(networks, others):
+    """Tell whether an address is in one of ``networks`` and in one of ``others``."""
+    return any(
+        one.version == other.version and one.overlaps(other) for one in networks for other in others
+    )
+
+
 def holds(networks, address):
     """Tell whether one of ``networks`` holds ``address``; an unknown address is in none.
 

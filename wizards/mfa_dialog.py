@@ -4,6 +4,7 @@ from odoo.exceptions import AccessError, UserError
 from ..models.res_users_mfa_guarded import check_door, open_door
 
 LONGEST_LINE = 256
+LONGEST_TEXT = 4096
 
 
 class MfaDialog:
@@ -19,6 +20,8 @@ class MfaDialog:
     _allow_sudo_commands = False
     _transient_max_hours = 0.5
     _typed_fields = frozenset()
+    _typed_texts = frozenset()
+    """Those of them that may have several lines."""
 
     @api.model
     def _start(self, **vals):
@@ -65,9 +68,19 @@ class MfaDialog:
     def write(self, vals):
         if vals.keys() - self._typed_fields or self.sudo().create_uid != self.env.user:
             check_door(self.env)
-        for value in vals.values():
-            self._mfa_check_typed(value)
+        for name, value in vals.items():
+            if name in self._typed_texts:
+                self._mfa_check_typed_text(value)
+            else:
+                self._mfa_check_typed(value)
         return super().write(vals)
+
+    def _mfa_check_typed_text(self, value):
+        """:raise UserError: when ``value`` is too long, or a line of it is none"""
+        if value and not (isinstance(value, str) and len(value) <= LONGEST_TEXT):
+            raise UserError(self.env._("Enter at most %(length)d characters.", length=LONGEST_TEXT))
+        for line in (value or "").splitlines():
+            self._mfa_check_typed(line.replace("\t", " "))
 
     def _mfa_check_typed(self, value):
         """:raise UserError: when ``value`` is neither a tick nor what a person types into a line"""

@@ -29,6 +29,7 @@ class ResUsersAuthenticatorCreate(MfaDialog, models.TransientModel):
     secret_key = fields.Char(string="Key", compute="_compute_secret_key")
     otpauth_uri = fields.Char(string="Link to the app", compute="_compute_secret_key")
     confirmation_code = fields.Char(help="The six digits that the app shows once it knows the key.")
+    replace = fields.Boolean(readonly=True, help="Remove the apps that there are until now.")
 
     def init(self):
         super().init()
@@ -120,7 +121,8 @@ class ResUsersAuthenticatorCreate(MfaDialog, models.TransientModel):
     def action_create(self):
         """Enrol the app, and show the first recovery codes. Errors as :meth:`_enrol`."""
         user = self.env.user
-        app = self._enrol(self.name, self.confirmation_code)
+        lost = user.sudo().authenticator_ids if self.replace else ()
+        app = self._enrol(self.name, self.confirmation_code, {app.id for app in lost})
         return self._mfa_done(
             self.env._(
                 "“%(name)s” is ready. You will be asked for its code at login.", name=app.name
