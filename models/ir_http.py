@@ -1,5 +1,6 @@
 import re
 import time
+from urllib.parse import quote
 
 from odoo import SUPERUSER_ID, api, fields, models
 from odoo.exceptions import AccessDenied
@@ -11,6 +12,8 @@ from .mfa_policy import BY_APP, BY_MAIL, OPTIONAL
 
 DAY = 24 * 60 * 60
 LOCK_SCREEN = "/auth-timeout/session/check-identity"
+SHOWN_ALWAYS = ("/web/login", "/web/session/logout", "/auth-timeout/")
+"""Pages that no other takes the place of: those of the login, and of core's lock screen."""
 REAL_USE = re.compile(
     r"/web$|/odoo(/|$)|/my(/|$)|/web/action/load$|/web/dataset/call_button(/|$)"
     r"|/mail/message/(post|update_content)$"
@@ -50,6 +53,7 @@ class IrHttp(models.AbstractModel):
         """
         user = cls._mfa_session_user(session)
         if not user._mfa_address_is_allowed():
+            user._mfa_record_address("session")
             cls._mfa_log_out("network")
             return
         demand = user._mfa_demand()
@@ -109,12 +113,15 @@ class IrHttp(models.AbstractModel):
             request.session.uid is not None
             and asked.method == "GET"
             and "text/html" in asked.headers.get("Accept", "")
-            and not asked.path.startswith(("/web/login", "/web/session/logout"))
+            and not asked.path.startswith(SHOWN_ALWAYS)
         )
 
     @classmethod
     def _mfa_here(cls):
-        return request.httprequest.full_path.rstrip("?")
+        """Return the address of this page, without the site, as a browser writes it."""
+        asked = request.httprequest
+        query = asked.query_string.decode("latin-1")
+        return quote(asked.path) + (f"?{query}" if query else "")
 
     @classmethod
     def _mfa_page_instead(cls):
