@@ -4,7 +4,7 @@ from urllib.parse import quote
 
 from odoo import SUPERUSER_ID, api, fields, models
 from odoo.exceptions import AccessDenied
-from odoo.http import request
+from odoo.http import SessionExpiredException, get_session_max_inactivity, request, root
 
 from ..exceptions import NoCode
 from ..tools import totp
@@ -90,6 +90,22 @@ class IrHttp(models.AbstractModel):
         request.session.logout(keep_db=True)
         request.session["mfa_notice"] = notice
         request.env = api.Environment(request.env.cr, None, request.session.context)
+
+    @classmethod
+    def _handle_error(cls, exception):
+        """Let a session that was ended here stay so: core keeps none of a request that failed.
+
+        Its open websockets end too, and the login page says why.
+        """
+        session = request.session
+        notice = session.should_rotate and session.get("mfa_notice")
+        response = super()._handle_error(exception)
+        if notice and isinstance(exception, SessionExpiredException):
+            session["mfa_notice"] = notice
+            root.session_store.rotate(session, request.env)
+            age = get_session_max_inactivity(request.env)
+            response.set_cookie("session_id", session.sid, max_age=age, httponly=True)
+        return response
 
     @classmethod
     def _dispatch(cls, endpoint):

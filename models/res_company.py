@@ -81,7 +81,8 @@ class ResCompany(models.Model):
     mfa_policy_changed = fields.Datetime(
         groups=fields.NO_ACCESS,
         copy=False,
-        help="When the policy last changed: sessions that do not meet it go on for an hour.",
+        help="When grace or the sensitive groups last changed, which may let a choice hold that "
+        "began long ago: sessions that do not meet it go on for an hour.",
     )
 
     @api.constrains("mfa_grace_days")
@@ -173,7 +174,9 @@ class ResCompany(models.Model):
     def _mfa_note_start(self, old):
         """Note since when each choice that has changed holds, and what held until then."""
         now = fields.Datetime.now()
-        vals = {"mfa_policy_changed": now}
+        vals = {}
+        if self.mfa_grace_days != old["mfa_grace_days"]:
+            vals["mfa_policy_changed"] = now
         for population in POPULATIONS:
             name = f"mfa_policy_{population}"
             if self[name] != old[name]:
@@ -231,5 +234,5 @@ class ResCompany(models.Model):
         return demands
 
     def _mfa_demand(self, level, since, population):
-        over = max(since, self.mfa_policy_changed) + SAVING_TIME
+        over = max(since, self.mfa_policy_changed or since) + SAVING_TIME
         return Demand(level, since, over, self.name, population)
