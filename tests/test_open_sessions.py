@@ -32,7 +32,7 @@ class OpenSessionCase(PolicyCase):
         # The trail is written in a second transaction, which a test cursor that is
         # read-only does not allow; PostgreSQL does.
         cls.set_registry_readonly_mode(False)
-        cls.begin = fields.Datetime.now()
+        cls.begin = fields.Datetime.now() + MINUTE
         cls.admin = cls.new_person("mfa_admin", "base.group_user,base.group_system")
 
     def setUp(self):
@@ -69,7 +69,7 @@ class OpenSessionCase(PolicyCase):
         """Expect the end at the next request, for good, and the login page to say why."""
         before = self.opener.cookies["session_id"]
         self.assertFalse(self.works())
-        self.assertNotIn("uid", root.session_store.get(before), "its websockets go on")
+        self.assertFalse(root.session_store.get(before).get("uid"), "its websockets go on")
         self.assertEqual(self.stored_session()["mfa_notice"], notice)
         self.assertEqual(self.load(), "/web/login")
         self.assertEqual(self.stored_session()["mfa_notice"], notice)
@@ -101,8 +101,7 @@ class TestPageLoads(OpenSessionCase):
     def test_each_page_in_each_tab(self):
         for path in ("/odoo", "/odoo/contacts", "/web", "/my", "/my/security", "/web/become"):
             for _tab in range(2):
-                answer = self.url_open(path, headers=PAGE, allow_redirects=False)
-                self.assertEqual(urlsplit(answer.headers.get("Location")).path, SETUP, (path, answer.status_code, answer.text[-3000:]))
+                self.assertEqual(self.load(path), SETUP, path)
 
     def test_way_back_is_kept(self):
         for path in (
