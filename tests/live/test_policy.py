@@ -162,7 +162,7 @@ class Exempt(PolicyCase):
 
 class TrustedDevicesSwitch(PolicyCase):
     def test_off_and_on_again(self):
-        person = make_protected_person(PORTAL)
+        person = make_protected_person()
         browser = Browser(A).log_in_and_trust(person)
         browser.beside(person, B)
         for allowed in (False, True):
