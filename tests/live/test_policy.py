@@ -126,8 +126,9 @@ class Exempt(PolicyCase):
         set_policy(mfa_policy_portal="app")
         with database() as cr:
             cr.execute(
-                """UPDATE res_company SET mfa_policy_portal_since =
-                   mfa_policy_portal_since - interval '2 hours'"""
+                """UPDATE res_company
+                      SET mfa_policy_portal_since = mfa_policy_portal_since - interval '2 hours',
+                          mfa_policy_changed = mfa_policy_changed - interval '2 hours'"""
             )
             cr.execute("INSERT INTO orm_signaling_default DEFAULT VALUES")
         self.person = next(self.people)
@@ -167,7 +168,7 @@ class TrustedDevicesSwitch(PolicyCase):
         browser.beside(person, B)
         for allowed in (False, True):
             set_policy(mfa_trusted_devices=allowed)
-            again = on_every_worker(browser.trusted_only)
+            again = [browser.trusted_only(server) for server in EACH_WORKER]
             for one in again:
                 one.give_password(person)
             pages = at_once(*(lambda one=one: one.get("/web/login/totp") for one in again))
