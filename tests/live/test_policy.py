@@ -123,15 +123,19 @@ class Exempt(PolicyCase):
 
     def setUp(self):
         super().setUp()
+        self.person = next(self.people)
         set_policy(mfa_policy_portal="app")
         with database() as cr:
+            cr.execute(
+                "UPDATE res_users SET create_date = create_date - interval '2 hours' WHERE id = %s",
+                [self.person.uid],
+            )
             cr.execute(
                 """UPDATE res_company
                       SET mfa_policy_portal_since = mfa_policy_portal_since - interval '2 hours',
                           mfa_policy_changed = mfa_policy_changed - interval '2 hours'"""
             )
             cr.execute("INSERT INTO orm_signaling_default DEFAULT VALUES")
-        self.person = next(self.people)
         self.set_networks(HERE)
         self.browsers = self.open_for_each_worker(self.person)
         self.accepts = self.accepts_password(self.person)
