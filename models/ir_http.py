@@ -1,9 +1,10 @@
 import re
 import time
+from urllib.parse import quote
 
 from odoo import SUPERUSER_ID, api, fields, models
 from odoo.exceptions import AccessDenied
-from odoo.http import request
+from odoo.http import SessionExpiredException, get_session_max_inactivity, request, root
 
 from ..exceptions import NoCode
 from ..tools import totp
@@ -11,6 +12,8 @@ from .mfa_policy import BY_APP, BY_MAIL, OPTIONAL
 
 DAY = 24 * 60 * 60
 LOCK_SCREEN = "/auth-timeout/session/check-identity"
+SHOWN_ALWAYS = ("/web/login", "/web/session/logout", "/auth-timeout/")
+"""Pages that no other takes the place of: those of the login, and of core's lock screen."""
 REAL_USE = re.compile(
     r"/web$|/odoo(/|$)|/my(/|$)|/web/action/load$|/web/dataset/call_button(/|$)"
     r"|/mail/message/(post|update_content)$"
@@ -50,6 +53,7 @@ class IrHttp(models.AbstractModel):
         """
         user = cls._mfa_session_user(session)
         if not user._mfa_address_is_allowed():
+            user._mfa_record_address("session")
             cls._mfa_log_out("network")
             return
         demand = user._mfa_demand()
@@ -88,6 +92,22 @@ class IrHttp(models.AbstractModel):
         request.env = api.Environment(request.env.cr, None, request.session.context)
 
     @classmethod
+    def _handle_error(cls, exception):
+        """Let a session that was ended here stay so: core keeps none of a request that failed.
+
+        Its open websockets end too, and the login page says why.
+        """
+        session = request.session
+        notice = session.should_rotate and session.get("mfa_notice")
+        response = super()._handle_error(exception)
+        if notice and isinstance(exception, SessionExpiredException):
+            session["mfa_notice"] = notice
+            root.session_store.rotate(session, request.env)
+            age = get_session_max_inactivity(request.env)
+            response.set_cookie("session_id", session.sid, max_age=age, httponly=True)
+        return response
+
+    @classmethod
     def _dispatch(cls, endpoint):
         """Lead a page load to the enrolment or its reminder, where a policy asks for it.
 
@@ -109,12 +129,15 @@ class IrHttp(models.AbstractModel):
             request.session.uid is not None
             and asked.method == "GET"
             and "text/html" in asked.headers.get("Accept", "")
-            and not asked.path.startswith(("/web/login", "/web/session/logout"))
+            and not asked.path.startswith(SHOWN_ALWAYS)
         )
 
     @classmethod
     def _mfa_here(cls):
-        return request.httprequest.full_path.rstrip("?")
+        """Return the address of this page, without the site, as a browser writes it."""
+        asked = request.httprequest
+        query = asked.query_string.decode("latin-1")
+        return quote(asked.path) + (f"?{query}" if query else "")
 
     @classmethod
     def _mfa_page_instead(cls):

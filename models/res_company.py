@@ -81,7 +81,8 @@ class ResCompany(models.Model):
     mfa_policy_changed = fields.Datetime(
         groups=fields.NO_ACCESS,
         copy=False,
-        help="When the policy last changed: sessions that do not meet it go on for an hour.",
+        help="When grace or the sensitive groups last changed, which may let a choice hold that "
+        "began long ago: sessions that do not meet it go on for an hour.",
     )
 
     mfa_tightened = fields.Datetime(
@@ -182,18 +183,18 @@ class ResCompany(models.Model):
         return {name: self[name] for name in POLICY_FIELDS}
 
     def _mfa_note_start(self, old):
-        """Note since when each choice that has changed holds, and what held until then.
-
-        Other settings give no session that misses the policy another hour.
-        """
-        now, vals = fields.Datetime.now(), {}
+        """Note since when each choice that has changed holds, and what held until then."""
+        now = fields.Datetime.now()
+        vals = {}
+        if self.mfa_grace_days != old["mfa_grace_days"]:
+            vals["mfa_policy_changed"] = now
         for population in POPULATIONS:
             name = f"mfa_policy_{population}"
             if self[name] != old[name]:
                 weaker = min(old[name], self[name], key=LEVELS.index)
                 vals |= {f"{name}_since": now, f"{name}_before": weaker}
-        if vals or self.mfa_grace_days != old["mfa_grace_days"]:
-            self.write(vals | {"mfa_policy_changed": now})
+        if vals:
+            self.write(vals)
 
     def _mfa_is_stricter_than(self, old):
         """Tell whether less is allowed without a second factor, or from fewer networks.
@@ -259,5 +260,5 @@ class ResCompany(models.Model):
         return demands
 
     def _mfa_demand(self, level, since, population):
-        over = max(since, self.mfa_policy_changed) + SAVING_TIME
+        over = max(since, self.mfa_policy_changed or since) + SAVING_TIME
         return Demand(level, since, over, self.name, population)

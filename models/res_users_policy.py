@@ -163,16 +163,20 @@ class ResUsers(models.Model):
         Never offered to enrol: who knows a terminal's password must not enrol a phone.
         """
         if not self._mfa_address_is_allowed():
-            address = calling_address() or "unknown"
-            self.env["res.users.mfa.event"]._record_apart(
-                "network_refused", self, note=f"login from {address}", once_in=timedelta(hours=1)
-            )
+            self._mfa_record_address("login")
             raise AccessDenied(
                 self.env._(
                     "This account can be used only from the networks that the administrator has "
                     "set for it."
                 )
             )
+
+    def _mfa_record_address(self, what):
+        """Record the refusal of ``what``, which comes from outside of the account's networks."""
+        note = f"{what} from {calling_address() or 'unknown'}"
+        self.env["res.users.mfa.event"]._record_apart(
+            "network_refused", self, note=note, once_in=timedelta(hours=1)
+        )
 
     def _check_credentials(self, credential, env):
         """Ask for the address too, once the credential is right.

@@ -5,6 +5,7 @@ import time
 import odoo.http
 from odoo.tests import tagged
 
+from ..models.res_users_mfa_guarded import open_door
 from .test_api import ApiCase
 
 XMLRPC, JSON2 = 2, 3
@@ -114,3 +115,34 @@ class TestQueryCount(ApiCase):
         for _warm in range(3):
             self.ask("xmlrpc_2", self.bob, "mfa_bob_password")
         self.assertQueriesOfLast(XMLRPC + 1)
+
+    def test_authenticated_request_under_policies(self):
+        """Also with lists of networks, which hold this address."""
+        self.set_up_policies()
+        self.log_in()
+        for _warm in range(3):
+            self.rpc("/web/session/check")
+        self.assertQueriesOfLast(1)
+
+    def test_authenticated_request_during_grace(self):
+        self.set_up_policies()
+        self.env.company.mfa_grace_days = 30
+        self.post_password(self.bob)
+        for _warm in range(3):
+            self.rpc("/web/session/check")
+        self.assertQueriesOfLast(1)
+
+    def test_authenticated_request_of_an_exempt_account(self):
+        self.set_up_policies()
+        open_door(self.bob).mfa_exempt_networks = "127.0.0.0/8\n2001:db8::/32"
+        self.env["res.users"]._mfa_forget_rules()
+        self.post_password(self.bob)
+        self.assertLoggedIn(self.bob)
+        for _warm in range(3):
+            self.rpc("/web/session/check")
+        self.assertQueriesOfLast(1)
+
+    def set_up_policies(self):
+        names = ("sensitive", "internal", "portal")
+        policy = {f"mfa_policy_{name}": "app" for name in names}
+        self.env.company.write(policy | {"mfa_api_networks": "127.0.0.0/8"})
