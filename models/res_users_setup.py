@@ -19,7 +19,13 @@ _logger = logging.getLogger(__name__)
 
 MAIL_CODE_AGE = 3600
 """Seconds for which the code of an e-mail is good, at least (``auth_totp_mail``)."""
-OF_THE_SETUP = ("mfa_setup", "mfa_setup_mailed", "mfa_setup_confirmed", "mfa_recovered")
+OF_THE_SETUP = (
+    "mfa_setup",
+    "mfa_setup_mailed",
+    "mfa_setup_confirmed",
+    "mfa_recovered",
+    "mfa_remind",
+)
 """Session keys that an enrolment ends."""
 
 

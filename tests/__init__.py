@@ -14,6 +14,7 @@ from . import (
     test_login,
     test_mails,
     test_networks,
+    test_oauth,
     test_open_sessions,
     test_policy,
     test_policy_table,

@@ -564,7 +564,7 @@ tours.add("mfa_setup_portal", {
 tours.add("mfa_reminder", {
     steps: () => [
         ...logIn("mfa_carl"),
-        { trigger: ".o_mfa_card:contains(Set yours up until)" },
+        { trigger: ".o_mfa_card:contains(Set yours up by)" },
         { trigger: "button:contains(Later)", run: "click", expectUnloadPage: true },
         insideOdoo,
         ...givePassword("mfa_carl"),
