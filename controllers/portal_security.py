@@ -103,7 +103,6 @@ class PortalSecurity(CustomerPortal):
         """
         mark = "identity-check-last"
         passkey = request.env.user._mfa_has_passkey() and form.get("passkey")
-        request.session.pop(mark, None)
         check.auth_method = "webauthn" if passkey else "password"
         given = passkey or form.get("password")
         check = check.with_context(password=given, mfa_code=form.get("mfa_code"))

@@ -93,6 +93,8 @@ class TestPortalSecurity(PortalCase):
         self.assertIn("This code is not right", wrong.text)
         self.assertIn('value="My “phone”"', wrong.text)
         self.assertEqual(self.key_on(wrong), secret, "the same key stays")
+        again = self.url_open(screen.url).text
+        self.assertNotIn("My “phone”", again, "what was refused is rolled back")
         self.assertFalse(self.is_on(self.portal))
         with self.assertOneMail(self.portal, "Authentication Enabled"):
             sheet = self.fill_in(screen, name="Phone", confirmation_code=code_of(secret))
@@ -347,10 +349,10 @@ class TestPortalState(PortalCase):
     def test_own_events_only(self):
         events = self.env["res.users.mfa.event"]
         events._record("removed", self.portal, "My own tablet")
-        events._record("removed", self.other, "A stranger's tablet")
+        events._record("removed", self.other, "Strange tablet")
         for user in (self.portal, self.env.ref("base.user_admin")):
             self.sign_in(user)
-            self.assertNotIn("A stranger's tablet", self.page().text)
+            self.assertNotIn("Strange tablet", self.page().text)
         self.sign_in(self.portal)
         self.assertIn("My own tablet", self.page().text)
 
