@@ -157,7 +157,7 @@ class Home(AuthTotpMailHome):
         :param user: as ``_mfa_get_pending`` returns it
         :return: ``None`` where that is ``page`` itself
         """
-        verdict = user and user._mfa_url()
+        verdict = user._mfa_url() if user else None
         if verdict == page:
             return None
         if not verdict:
