@@ -187,6 +187,12 @@ class Home(AuthTotpMailHome):
         request.env.user._mfa_start_session(proven)
         return request.redirect(self._login_redirect(request.session.uid, redirect=redirect))
 
+    def _login_redirect(self, uid, redirect=None):
+        """Forget a target that no header can carry: it would be an error of the server."""
+        if redirect and not redirect.isprintable():
+            redirect = None
+        return super()._login_redirect(uid, redirect=redirect)
+
     def _mfa_can_remember(self, user):
         """Tell whether this device may be trusted, and its browser would keep the cookie."""
         return user._mfa_rules().trusted_devices and self._mfa_browser_keeps_cookie()
