@@ -478,7 +478,8 @@ class TestButtons(EnrolmentCase):
     def test_enable_takes_no_used_code(self):
         self.press("res.users", "action_totp_disable", [self.ann.id])
         dialog = self.press("res.users", "action_mfa_enable", [self.ann.id])["result"]["res_id"]
-        self.call(ENABLING, "write", [dialog], {"confirmation_code": code_of(SECRET)})
+        used = code_of(SECRET, now=30 * self.ann.authenticator_ids.last_step)
+        self.call(ENABLING, "write", [dialog], {"confirmation_code": used})
         with mute_logger("odoo.http"):
             answer = self.press(ENABLING, "action_enable", [dialog])
         self.assertIn("used already", self.message_of(answer))
