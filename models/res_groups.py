@@ -41,6 +41,8 @@ class ResGroups(models.Model):
         changed = self.browse()
         if marked is not None:
             changed = self.sudo().filtered(lambda group: group.mfa_sensitive != marked)
+        if changed:
+            self.env["res.users"]._mfa_refuse_missing()
         result = super().write(vals)
         if MEMBERSHIP & vals.keys():
             self.env["res.users"]._mfa_forget_rules()
@@ -50,6 +52,8 @@ class ResGroups(models.Model):
     def unlink(self):
         sensitive = self.sudo().filtered("mfa_sensitive")
         names = sensitive.mapped("full_name")
+        if sensitive:
+            self.env["res.users"]._mfa_refuse_missing()
         result = super().unlink()
         if names:
             sensitive._mfa_sensitive_changed("deleted", names)
