@@ -32,6 +32,8 @@ class ResGroups(models.Model):
     @api.model_create_multi
     def create(self, vals_list):
         groups = super().create(vals_list)
+        if any(MEMBERSHIP & vals.keys() for vals in vals_list):
+            self.env["res.users"]._mfa_forget_rules()
         groups.sudo().filtered("mfa_sensitive")._mfa_sensitive_changed("marked")
         return groups
 
