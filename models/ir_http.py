@@ -122,6 +122,15 @@ class IrHttp(models.AbstractModel):
         return super()._dispatch(endpoint)
 
     @classmethod
+    def _serve_fallback(cls):
+        """Judge the session here too: core asks nobody before files and pages of websites."""
+        session = request.session
+        if session.uid is not None:
+            cls._mfa_check_policy(session)
+            cls._auth_method_public()
+        return super()._serve_fallback()
+
+    @classmethod
     def _mfa_is_page_load(cls):
         """Tell whether a person logged in opens a page, other than those of the login."""
         asked = request.httprequest

@@ -117,8 +117,9 @@ class ResCompany(models.Model):
                 self.env["res.users"]._mfa_forget_rules()
             return result
         before = {company: company._mfa_policy_values() for company in self.sudo()}
+        misses = self.env["res.users"]._mfa_session_misses()
         result = super().write(self._mfa_clean_vals(vals))
-        self._mfa_policies_changed(before)
+        self._mfa_policies_changed(before, misses)
         return result
 
     def _mfa_clean_vals(self, vals):
@@ -135,16 +136,18 @@ class ResCompany(models.Model):
         return vals | {"mfa_api_networks": checked}
 
     @api.model
-    def _mfa_policies_changed(self, before):
+    def _mfa_policies_changed(self, before, misses=False):
         """Let what has changed hold at once, with a line in the trail for each setting.
 
         :param before: the former values, by company in superuser mode
-        :raise AccessError: in a call that an API key opened
+        :param bool misses: the session missed the policy before the change
+        :raise AccessError: in such a session, and in a call that an API key opened
         :raise RedirectWarning, UserError: where it would lock out who acts
         """
         changed = [item for item in before.items() if item[0]._mfa_policy_values() != item[1]]
         if changed:
             self.env["res.users"]._mfa_refuse_api_key()
+            self.env["res.users"]._mfa_refuse_missing(misses)
         for company, old in changed:
             company._mfa_note_start(old)
             company._mfa_record_policy(old)

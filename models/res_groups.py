@@ -32,6 +32,8 @@ class ResGroups(models.Model):
     @api.model_create_multi
     def create(self, vals_list):
         groups = super().create(vals_list)
+        if any(MEMBERSHIP & vals.keys() for vals in vals_list):
+            self.env["res.users"]._mfa_forget_rules()
         groups.sudo().filtered("mfa_sensitive")._mfa_sensitive_changed("marked")
         return groups
 
@@ -41,6 +43,8 @@ class ResGroups(models.Model):
         changed = self.browse()
         if marked is not None:
             changed = self.sudo().filtered(lambda group: group.mfa_sensitive != marked)
+        if changed:
+            self.env["res.users"]._mfa_refuse_missing()
         result = super().write(vals)
         if MEMBERSHIP & vals.keys():
             self.env["res.users"]._mfa_forget_rules()
@@ -50,6 +54,8 @@ class ResGroups(models.Model):
     def unlink(self):
         sensitive = self.sudo().filtered("mfa_sensitive")
         names = sensitive.mapped("full_name")
+        if sensitive:
+            self.env["res.users"]._mfa_refuse_missing()
         result = super().unlink()
         if names:
             sensitive._mfa_sensitive_changed("deleted", names)

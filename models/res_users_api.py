@@ -32,11 +32,11 @@ class ResUsers(models.Model):
         copy=False,
         readonly=True,
         groups=fields.NO_ACCESS,
-        help="When the networks of this very user were last set.",
+        help="When the networks of this very user were last set, or its exemption ended.",
     )
 
     def write(self, vals):
-        if any(vals.get(name) for name in NETWORK_FIELDS):
+        if vals.get("mfa_api_networks") or "mfa_exempt_networks" in vals:
             vals = vals | {"mfa_tightened": fields.Datetime.now()}
         result = super().write(vals)
         if NETWORK_FIELDS & vals.keys():

@@ -142,6 +142,8 @@ class ResUsersApikeys(models.Model):
 
     def _generate(self, scope, name, expiration_date):
         self.env["res.users"]._mfa_refuse_api_key()
+        if self._mfa_is_api_key():
+            self.env["res.users"]._mfa_refuse_missing()
         key = super()._generate(scope, name, expiration_date)
         if self._mfa_is_api_key():
             self.env["res.users.mfa.event"]._record("api_key_made", self.env.user, name, scope)

@@ -12,7 +12,7 @@ from hashlib import sha256
 
 import psycopg2
 
-from odoo import api, models
+from odoo import SUPERUSER_ID, api, models
 from odoo.exceptions import AccessDenied, AccessError, UserError
 from odoo.http import request
 
@@ -88,9 +88,11 @@ class ResUsers(models.Model):
         """Enrol the app whose secret is written; switch MFA off where none is.
 
         The notice to the user is core's, sent by ``auth_totp_mail``'s ``write``.
-        Core lets any text pass for a secret, and so does this.
+        Core lets any text pass for a secret, and so does this. A call of the API has no
+        session; what the server does by itself, it does as the superuser.
         """
-        if request and request.session.uid:
+        self._mfa_refuse_api_key()
+        if request.session.uid if request else self.env.uid != SUPERUSER_ID:
             self._mfa_check_rank()
             if self.env.user in self and self.env["res.users.identitycheck"]._needs_code():
                 raise AccessError(self.env._("Confirm your identity with a code first."))

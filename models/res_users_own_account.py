@@ -37,18 +37,23 @@ class ResUsers(models.Model):
         """Refuse to change how the acting user logs in, without a fresh proof.
 
         Core asks for the old password at most, and for nothing before a new e-mail
-        address. Holds for accounts with MFA on, and for all calls by an API key, which
-        proves nothing. Code in superuser mode outside of a request passes, and so does a
+        address. Holds for accounts with MFA on, for all calls by an API key, which proves
+        nothing, and for sessions that miss the policy, where the address gets the code of
+        the confirmation. Code in superuser mode outside of a request passes, and so does a
         save that leaves login and address as they are.
 
         :param dict then: what to write to one's own user after the identity check
         :raise RedirectWarning: leading to the identity check
-        :raise AccessError: in a session that became the superuser, and with an API key
+        :raise AccessError: in a session that became the superuser or misses the policy, and
+            with an API key
         """
         user = self._mfa_acting()
         by_server = self.env.su and not request
-        by_key = is_api_key_call()
-        if by_server or user not in self or not (by_key or user._mfa_needs_proof()):
+        if by_server or user not in self:
+            return
+        by_link = self.env.context.get("mfa_reset_link") is DOOR
+        misses = not by_link and self._mfa_session_misses()
+        if not (misses or is_api_key_call() or user._mfa_needs_proof()):
             return
         now = user._convert_to_write({name: user[name] for name in ADDRESSES & vals.keys()})
         addresses = any((vals[name] or "") != (now[name] or "") for name in now)
@@ -56,6 +61,7 @@ class ResUsers(models.Model):
         if not addresses and not keys:
             return
         self._mfa_refuse_superuser()
+        self._mfa_refuse_missing(misses)
         refusal = RedirectWarning(
             self.env._(
                 "To change your password, passkeys, login or e-mail address, confirm first that "

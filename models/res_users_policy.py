@@ -4,7 +4,7 @@ import logging
 from datetime import datetime, timedelta
 
 from odoo import SUPERUSER_ID, api, fields, models
-from odoo.exceptions import AccessDenied, RedirectWarning, UserError
+from odoo.exceptions import AccessDenied, AccessError, RedirectWarning, UserError
 from odoo.http import request
 from odoo.tools import ormcache
 
@@ -131,6 +131,35 @@ class ResUsers(models.Model):
     def _mfa_must_enrol(self):
         """Tell whether this user must set up an app before anything else."""
         return self._mfa_demand().level == BY_APP and not self.mfa_enabled
+
+    @api.model
+    def _mfa_session_misses(self):
+        """Tell whether the session of this request goes on only to save work.
+
+        It does not meet the policy, and its hour is not over.
+        """
+        if not request or request.session.uid is None:
+            return False
+        http = self.env["ir.http"]
+        user = http._mfa_session_user(request.session)
+        demand = user._mfa_demand()
+        meets = http._mfa_session_meets(request.session, user, demand)
+        return demand.over is not None and not meets
+
+    @api.model
+    def _mfa_refuse_missing(self, misses=None):
+        """Refuse what would outlive such a session, or be a way around the confirmation.
+
+        :param bool misses: as :meth:`_mfa_session_misses` said before a change of policy
+        :raise AccessError: in such a session
+        """
+        if self._mfa_session_misses() if misses is None else misses:
+            raise AccessError(
+                self.env._(
+                    "Your company requires two-factor authentication, which this session does not "
+                    "meet yet. Save your work and reload the page: you will be led through it."
+                )
+            )
 
     def _mfa_type(self):
         """Answer for core's modules which code a login asks for.

@@ -16,6 +16,7 @@ from . import (
     test_networks,
     test_oauth,
     test_open_sessions,
+    test_overdue_sessions,
     test_policy,
     test_policy_table,
     test_portal,

@@ -437,6 +437,16 @@ class TestApiKeyList(ApiCase):
                 self.assertEqual(self.is_old(user), stricter)
                 self.assertFalse(self.is_old(self.bob), "another company's")
 
+    def test_exemption_ended(self):
+        """A key that was made at a terminal, by whoever knew its password, goes on elsewhere."""
+        self.allow(self.bob, exempt=HERE)
+        with freeze_time(fields.Datetime.now() + timedelta(minutes=1)):
+            self.make_key(self.bob)
+        self.assertFalse(self.is_old(self.bob))
+        with freeze_time(fields.Datetime.now() + timedelta(minutes=2)):
+            self.allow(self.bob)
+        self.assertTrue(self.is_old(self.bob))
+
     def test_networks_of_the_owner(self):
         self.make_key(self.bob)
         self.make_key(self.ann)

@@ -262,6 +262,31 @@ class TestKeyChangesNothing(KeyCase):
         for login in ("mfa_portal", "mfa_ann", "mfa_manager", "mfa_admin"):
             self.check_refusals(login, self.by_xmlrpc)
 
+    def test_server_action(self):
+        """An action that writes a field, which nobody had to confirm."""
+        action = self.env["ir.actions.server"].create(
+            {
+                "name": "Attack",
+                "model_id": self.env["ir.model"]._get_id("res.users"),
+                "state": "object_write",
+                "update_path": "totp_secret",
+                "update_field_id": self.env["ir.model.fields"]._get("res.users", "totp_secret").id,
+                "value": "",
+            }
+        )
+        self.steal_key_of("mfa_admin")
+        for victim in (self.owner, self.ann):
+            context = {"active_model": "res.users", "active_id": victim.id}
+            for call in (self.by_json2, self.by_xmlrpc):
+                with (
+                    self.subTest(victim=victim.login, call=call.__name__),
+                    mute_logger("odoo.http", "odoo.addons.base.models.ir_actions"),
+                ):
+                    run = ("ir.actions.server", "run", action.ids, {"context": context})
+                    self.assertTrue(call(*run), "this should be refused")
+                    self.env.invalidate_all()
+                    self.assertTrue(victim.mfa_enabled)
+
     def test_secrets_of_open_dialogs(self):
         """Who has the key of somebody who is adding an app must not get that app's secret."""
         self.steal_key_of("mfa_ann")

@@ -399,8 +399,12 @@ class TestExemptSessions(OpenSessionCase):
         self.assertGoesOn()
         self.assertTrue(self.works())
 
+    def load_without_controller(self):
+        """Ask for what no controller serves: a file by its own address, a page of a website."""
+        self.load("/no/such/page")
+
     def test_elsewhere(self):
-        for request in (self.works, self.load):
+        for request in (self.works, self.load, self.load_without_controller):
             with self.subTest(request=request.__name__):
                 self.new_browser()
                 self.open_by_password(self.bob)

@@ -102,6 +102,16 @@ class TestDemands(PolicyCase):
         group.unlink()
         self.assertEqual(self.level_of(self.bob), BY_MAIL)
 
+    def test_group_created_with_members_counts_at_once(self):
+        self.put_into(self.bob, self.a)
+        self.a.mfa_policy_sensitive = BY_APP
+        treasure = self.env["res.groups"].create({"name": "Treasure", "mfa_sensitive": True})
+        self.assertEqual(self.level_of(self.bob), OPTIONAL)
+        self.env["res.groups"].create(
+            {"name": "Guards", "implied_ids": treasure.ids, "user_ids": self.bob.ids}
+        )
+        self.assertEqual(self.level_of(self.bob), BY_APP)
+
     def test_company_created_with_a_policy(self):
         before = len(self.settings_lines())
         company = self.env["res.company"].create({"name": "MFA C", "mfa_policy_internal": BY_MAIL})
