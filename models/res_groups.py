@@ -1,4 +1,5 @@
 from odoo import api, fields, models
+from odoo.fields import Domain
 from odoo.tools import ormcache
 
 SENSITIVE = (
@@ -71,6 +72,7 @@ class ResGroups(models.Model):
             self.env["res.users.mfa.event"]._record(
                 "setting", self.env["res.users"], f"Sensitive group: {name}", note
             )
-        self.env["res.company"].sudo().search([]).mfa_policy_changed = fields.Datetime.now()
+        companies = self.env["res.company"].sudo().search(Domain.TRUE)
+        companies.mfa_policy_changed = fields.Datetime.now()
         self.env["res.users"]._mfa_forget_rules()
         self.env["res.users"]._mfa_check_not_locked_out()

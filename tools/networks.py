@@ -1,5 +1,6 @@
 """Lists of networks as an administrator writes them, on top of ``ipaddress``."""
 
+import contextlib
 import ipaddress
 import re
 
@@ -33,10 +34,8 @@ def parse(text):
 
 
 def _parse_one(line, word):
-    try:
+    with contextlib.suppress(ValueError):
         return _unmap(ipaddress.ip_network(word))
-    except ValueError:
-        pass
     try:
         meant = str(ipaddress.ip_network(word, strict=False))
     except ValueError:
