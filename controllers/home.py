@@ -157,7 +157,7 @@ class Home(AuthTotpMailHome):
         :param user: as ``_mfa_get_pending`` returns it
         :return: ``None`` where that is ``page`` itself
         """
-        verdict = user and user._mfa_url()
+        verdict = user._mfa_url() if user else None
         if verdict == page:
             return None
         if not verdict:
@@ -186,6 +186,12 @@ class Home(AuthTotpMailHome):
         request.update_context(**request.session.context)
         request.env.user._mfa_start_session(proven)
         return request.redirect(self._login_redirect(request.session.uid, redirect=redirect))
+
+    def _login_redirect(self, uid, redirect=None):
+        """Forget a target that no header can carry: it would be an error of the server."""
+        if redirect and not redirect.isprintable():
+            redirect = None
+        return super()._login_redirect(uid, redirect=redirect)
 
     def _mfa_can_remember(self, user):
         """Tell whether this device may be trusted, and its browser would keep the cookie."""

@@ -32,8 +32,6 @@ class Pages(Home):
 
     def _mfa_go_on(self, redirect):
         """Lead to where the person was going; never to another site."""
-        if redirect and not redirect.isprintable():
-            redirect = None
         return request.redirect(self._login_redirect(request.session.uid, redirect=redirect))
 
     def _mfa_go_to_settings(self):

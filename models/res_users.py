@@ -320,7 +320,8 @@ class ResUsers(models.Model):
         self._mfa_set_enabled(False)
         if request and request.session.uid in self.ids:
             request.session.pop("mfa_proof", None)
-            request.session.pop("mfa_factor", None)
+            if request.session.get("mfa_factor") == "app":
+                del request.session["mfa_factor"]
         self._mfa_notify(
             lambda user: user.env._("Security Update: Two-factor Authentication Disabled"),
             lambda user: user.env._("Two-factor authentication has been disabled on your account."),

@@ -178,17 +178,32 @@ class ResUsers(models.Model):
             "network_refused", self, note=note, once_in=timedelta(hours=1)
         )
 
-    def _check_credentials(self, credential, env):
-        """Ask for the address too, once the credential is right.
+    def _mfa_check_origin(self, user_agent_env):
+        """Refuse an account that is used from elsewhere; a call of the API is told no reason.
 
-        A call of the API does not learn that it is right.
+        :raise AccessDenied: see there
         """
-        result = super()._check_credentials(credential, env)
-        if (env or {}).get("interactive", True):
-            self.env.user._mfa_check_address()
+        if (user_agent_env or {}).get("interactive", True):
+            self._mfa_check_address()
         else:
-            self.env.user._mfa_check_call()
+            self._mfa_check_call()
+
+    def _check_credentials(self, credential, env):
+        """Ask for the address too, once the credential is right."""
+        result = super()._check_credentials(credential, env)
+        self.env.user._mfa_check_origin(env)
         return result
+
+    @api.private
+    def authenticate(self, credential, user_agent_env):
+        """Ask for the address of each login, whoever accepted the credential.
+
+        ``auth_ldap`` and ``auth_oauth`` may be loaded after this module, and then look
+        for a credential of their own where :meth:`_check_credentials` refuses.
+        """
+        auth_info = super().authenticate(credential, user_agent_env)
+        self.with_user(auth_info["uid"]).env.user._mfa_check_origin(user_agent_env)
+        return auth_info
 
     # -- who sets it ---------------------------------------------------------------
 

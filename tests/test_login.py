@@ -154,6 +154,7 @@ class TestLogin(MfaCase):
             r"\\evil.example/x",
             r"/\evil.example",
             "javascript:alert(1)",
+            "/odoo\r\nSet-Cookie: evil=1",
         ):
             with self.subTest(target=target):
                 self.ann.authenticator_ids._mfa_open_door().unlink()

@@ -6,6 +6,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 from odoo.tests import tagged
 
+from ..models.res_users_mfa_guarded import open_door
 from .test_setup import HTML, SetupCase
 
 
@@ -71,3 +72,10 @@ class TestOAuth(SetupCase):
         self.enrol(self.bob)
         self.assertIn('name="totp_token"', self.sign_in_by_oauth().text)
         self.assertLoggedOut()
+
+    def test_exempt_account_elsewhere(self):
+        """Refused at the login, though the provider vouches for the person."""
+        open_door(self.bob).mfa_exempt_networks = "192.0.2.0/24"
+        self.assertNotIn("/my/security", self.sign_in_by_oauth().url)
+        self.assertLoggedOut()
+        self.assertEqual(self.url_open("/web/login/totp").url, self.base_url() + "/web/login")

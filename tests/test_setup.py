@@ -308,7 +308,10 @@ class TestSetup(SetupCase):
         )
         template.invalidate_recordset()
         self.require()
-        with mute_logger("odoo.addons.auth_totp_mfa.models.res_users_setup"):
+        with mute_logger(
+            "odoo.addons.auth_totp_mfa.models.res_users_setup",
+            "odoo.addons.mail.models.mail_render_mixin",
+        ):
             page = self.begin()
         self.assertIn("The code could not be sent by e-mail", page.text)
         self.assertIn("ask your administrator for a help code", page.text)

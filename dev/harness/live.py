@@ -23,7 +23,7 @@ def run(bench: odoo.Bench, pristine: str, log: Path) -> report.Report:
     try:
         with step("Installing the addon for the live tests"):
             bench.server.copy(pristine, name)
-            bench.install(name, [state.ADDON, state.BESIDE], log)
+            bench.install(name, [state.ADDON, *state.BESIDE], log)
         with _two_servers(bench, name) as addresses:
             env = {"MFA_SERVER_A": addresses[0], "MFA_SERVER_B": addresses[1]}
             scratch = _scratch(bench, pristine)

@@ -17,7 +17,7 @@ from pathlib import Path
 from .console import Failure, step
 
 ADDON = "auth_totp_mfa"
-BESIDE = "auth_timeout"  # core's module that some of the tests play together with
+BESIDE = ("auth_timeout", "auth_oauth")  # core's modules that some tests play together with
 CHECKOUT = Path(__file__).resolve().parents[2]
 ROOM_FOR_SETUP = 4 * 1024**3  # bytes: Odoo, its Python packages, a database
 ROOM_TO_WORK = 200 * 1024**2  # bytes

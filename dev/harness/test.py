@@ -88,7 +88,11 @@ def _run_in_odoo(
             bench.server.copy(pristine, name)
         with step("Installing the addon and running its tests"):
             status = run_tests(
-                bench, name, log, options.tags or TAGS, f"--init={state.ADDON},{state.BESIDE}"
+                bench,
+                name,
+                log,
+                options.tags or TAGS,
+                "--init=" + ",".join((state.ADDON, *state.BESIDE)),
             )
         return report.read_odoo_log(log, status)
 
