@@ -1,6 +1,8 @@
-from odoo import api, fields, models
+from odoo import SUPERUSER_ID, api, fields, models
 from odoo.fields import Domain
 from odoo.tools import ormcache
+
+from .mfa_policy import OPTIONAL
 
 SENSITIVE = (
     "base.group_system",
@@ -10,6 +12,7 @@ SENSITIVE = (
     "hr_payroll.group_hr_payroll_manager",
 )
 """Groups marked as sensitive on install, or once their app is installed."""
+MARKED = "marked"
 MEMBERSHIP = {"user_ids", "implied_ids", "implied_by_ids"}
 """What decides who is in a group."""
 
@@ -33,7 +36,7 @@ class ResGroups(models.Model):
     @api.model_create_multi
     def create(self, vals_list):
         groups = super().create(vals_list)
-        groups.sudo().filtered("mfa_sensitive")._mfa_sensitive_changed("marked")
+        groups.sudo().filtered("mfa_sensitive")._mfa_sensitive_changed(MARKED)
         return groups
 
     def write(self, vals):
@@ -45,7 +48,7 @@ class ResGroups(models.Model):
         result = super().write(vals)
         if MEMBERSHIP & vals.keys():
             self.env["res.users"]._mfa_forget_rules()
-        changed._mfa_sensitive_changed("marked" if marked else "no longer")
+        changed._mfa_sensitive_changed(MARKED if marked else "no longer")
         return result
 
     def unlink(self):
@@ -67,12 +70,17 @@ class ResGroups(models.Model):
         """
         if not self:
             return
-        self.env["res.users"]._mfa_refuse_api_key()
+        if self.env.uid != SUPERUSER_ID:  # who installs an app, with a key too, marks none
+            self.env["res.users"]._mfa_refuse_api_key()
         for name in names or self.mapped("full_name"):
             self.env["res.users.mfa.event"]._record(
                 "setting", self.env["res.users"], f"Sensitive group: {name}", note
             )
+        now = fields.Datetime.now()
         companies = self.env["res.company"].sudo().search(Domain.TRUE)
-        companies.mfa_policy_changed = fields.Datetime.now()
+        companies.mfa_policy_changed = now
+        if note == MARKED:
+            asking = companies.filtered(lambda company: company.mfa_policy_sensitive != OPTIONAL)
+            asking.mfa_tightened = now
         self.env["res.users"]._mfa_forget_rules()
         self.env["res.users"]._mfa_check_not_locked_out()
