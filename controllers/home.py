@@ -141,7 +141,7 @@ class Home(AuthTotpMailHome):
         self._mfa_finish(redirect, proven=True)
         request.session["mfa_recovered"] = kind
         page = "/web/login/totp/lost" if kind == "recovery" else "/web/login/totp/setup"
-        return None, request.redirect_query(page, {"redirect": redirect} if redirect else None)
+        return None, self._mfa_lead(page, redirect)
 
     def _mfa_hide_core_cookie(self):
         """Hide the cookie of core's trusted devices from core: none is honoured."""
@@ -162,7 +162,7 @@ class Home(AuthTotpMailHome):
             return None
         if not verdict:
             return self._mfa_start_again(redirect)
-        return request.redirect_query(verdict, {"redirect": redirect} if redirect else None)
+        return self._mfa_lead(verdict, redirect)
 
     def _mfa_start_again(self, redirect, notice="login"):
         """Void the session and lead back to the password.
@@ -171,10 +171,11 @@ class Home(AuthTotpMailHome):
         """
         request.session.logout(keep_db=True)
         request.session["mfa_notice"] = notice
-        return self._mfa_go_to_login(redirect)
+        return self._mfa_lead("/web/login", redirect)
 
-    def _mfa_go_to_login(self, redirect):
-        return request.redirect_query("/web/login", {"redirect": redirect} if redirect else None)
+    def _mfa_lead(self, page, redirect):
+        """Lead to ``page``, and from there on to ``redirect``."""
+        return request.redirect_query(page, {"redirect": redirect} if redirect else None)
 
     def _mfa_finish(self, redirect, proven=False):
         """Finish the login without core's check of a code, as core's controller does after it.

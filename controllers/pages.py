@@ -27,8 +27,7 @@ class Pages(Home):
         return page
 
     def _mfa_go_to(self, page, redirect):
-        query = {"redirect": redirect} if redirect else None
-        return request.redirect_query(f"/web/login/totp/{page}", query)
+        return self._mfa_lead(f"/web/login/totp/{page}", redirect)
 
     def _mfa_go_on(self, redirect):
         """Lead to where the person was going; never to another site."""

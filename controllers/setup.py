@@ -40,7 +40,7 @@ class SetupPages(Pages):
         if session.uid:
             return request.env.user, None
         if not session.get("pre_uid"):
-            return None, self._mfa_go_to_login(redirect)
+            return None, self._mfa_lead("/web/login", redirect)
         user = request.env["res.users"]._mfa_get_pending()
         if elsewhere := self._mfa_elsewhere(user, SETUP, redirect):
             return None, elsewhere

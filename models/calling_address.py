@@ -1,11 +1,12 @@
 """From where the present call comes and what opened it, also where Odoo hides the request."""
 
-import ipaddress
 from contextlib import contextmanager
 from contextvars import ContextVar
 
 from odoo.http import request
 from odoo.tools import config
+
+from ..tools import networks
 
 _address = ContextVar("auth_totp_mfa_calling_address", default=None)
 _by_api_key = ContextVar("auth_totp_mfa_by_api_key", default=False)
@@ -41,10 +42,10 @@ def describe_address(env):
     Where that may be the address of a proxy, also what to do: a header that proxies add,
     which anybody could forge, only changes the advice.
     """
-    address = calling_address()
-    if not address:
+    address = networks.read_address(calling_address())
+    if address is None:
         return env._("Odoo does not know your address now.")
-    seen = env._("Odoo sees you at %(address)s now.", address=address)
+    seen = env._("Odoo sees you at %(address)s now.", address=str(address))
     forwarded = request and request.httprequest.headers.get("X-Forwarded-For")
     if forwarded and not config["proxy_mode"]:
         return (
@@ -55,7 +56,7 @@ def describe_address(env):
                 "odoo.conf, so that Odoo knows people's own addresses, before you enter networks."
             )
         )
-    if not ipaddress.ip_address(address).is_global:
+    if not address.is_global:
         return (
             seen
             + " "

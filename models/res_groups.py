@@ -1,5 +1,8 @@
-from odoo import api, fields, models
+from odoo import SUPERUSER_ID, api, fields, models
+from odoo.fields import Domain
 from odoo.tools import ormcache
+
+from .mfa_policy import OPTIONAL
 
 SENSITIVE = (
     "base.group_system",
@@ -9,6 +12,7 @@ SENSITIVE = (
     "hr_payroll.group_hr_payroll_manager",
 )
 """Groups marked as sensitive on install, or once their app is installed."""
+MARKED = "marked"
 MEMBERSHIP = {"user_ids", "implied_ids", "implied_by_ids"}
 """What decides who is in a group."""
 
@@ -34,7 +38,7 @@ class ResGroups(models.Model):
         groups = super().create(vals_list)
         if any(MEMBERSHIP & vals.keys() for vals in vals_list):
             self.env["res.users"]._mfa_forget_rules()
-        groups.sudo().filtered("mfa_sensitive")._mfa_sensitive_changed("marked")
+        groups.sudo().filtered("mfa_sensitive")._mfa_sensitive_changed(MARKED)
         return groups
 
     def write(self, vals):
@@ -48,7 +52,7 @@ class ResGroups(models.Model):
         result = super().write(vals)
         if MEMBERSHIP & vals.keys():
             self.env["res.users"]._mfa_forget_rules()
-        changed._mfa_sensitive_changed("marked" if marked else "no longer")
+        changed._mfa_sensitive_changed(MARKED if marked else "no longer")
         return result
 
     def unlink(self):
@@ -72,11 +76,17 @@ class ResGroups(models.Model):
         """
         if not self:
             return
-        self.env["res.users"]._mfa_refuse_api_key()
+        if self.env.uid != SUPERUSER_ID:  # who installs an app, with a key too, marks none
+            self.env["res.users"]._mfa_refuse_api_key()
         for name in names or self.mapped("full_name"):
             self.env["res.users.mfa.event"]._record(
                 "setting", self.env["res.users"], f"Sensitive group: {name}", note
             )
-        self.env["res.company"].sudo().search([]).mfa_policy_changed = fields.Datetime.now()
+        now = fields.Datetime.now()
+        companies = self.env["res.company"].sudo().search(Domain.TRUE)
+        companies.mfa_policy_changed = now
+        if note == MARKED:
+            asking = companies.filtered(lambda company: company.mfa_policy_sensitive != OPTIONAL)
+            asking.mfa_tightened = now
         self.env["res.users"]._mfa_forget_rules()
         self.env["res.users"]._mfa_check_not_locked_out()

@@ -187,7 +187,6 @@ class ResUsers(models.Model):
         user.trusted_device_ids._void("exempted")
         self.env["res.users.recovery.code"]._void(self)
         self.env["res.users.help.code"]._void(self)
-        self.env["res.users"]._mfa_forget_rules()
         where = ", ".join(listed.splitlines())
         self.env["res.users.mfa.event"]._record("exempted", self, where, reason)
         self._mfa_notify(
@@ -203,7 +202,6 @@ class ResUsers(models.Model):
         user = open_door(self)
         where = ", ".join(user.mfa_exempt_networks.splitlines())
         user.write({"mfa_exempt_networks": False, "mfa_exempt_reason": False})
-        self.env["res.users"]._mfa_forget_rules()
         self.env["res.users.mfa.event"]._record("exemption_removed", self, where)
         self._mfa_notify(
             lambda user: user.env._("Security Update: Exemption Ended"),
@@ -219,7 +217,6 @@ class ResUsers(models.Model):
         lists = [user.mfa_api_networks or "anywhere", listed or "anywhere"]
         old, new = (", ".join(text.splitlines()) for text in lists)
         user.mfa_api_networks = listed
-        self.env["res.users"]._mfa_forget_rules()
         subject = f"{self.login}: Networks that may call the API"
         self.env["res.users.mfa.event"]._record(
             "setting", self.env["res.users"], subject, f"{old} → {new}"

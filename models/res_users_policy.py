@@ -48,7 +48,7 @@ class ResUsers(models.Model):
         clears the cache with each change of groups, companies or activity of a user.
         """
         self.ensure_one()
-        user = self.sudo().with_context({})
+        user = self.with_env(self.env(su=True, context={}))
         companies = user.env["res.company"].browse(user._get_company_ids())
         sensitive = (
             not user.env["res.groups"]._mfa_sensitive_ids().isdisjoint(user._get_group_ids())

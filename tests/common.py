@@ -6,12 +6,14 @@ Codes come from ``passlib``, an implementation of RFC 6238 that is not the addon
 import json
 import re
 import time
+from contextlib import contextmanager
 from datetime import datetime, timezone
 
 from passlib.totp import TOTP
 
 from odoo.tests import HttpCase, get_db_name, new_test_user
 from odoo.tests.common import HOST
+from odoo.tools import config
 
 CHROME = (
     "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) "
@@ -65,6 +67,22 @@ class MfaCase(HttpCase):
     def setUp(self):
         super().setUp()
         self.opener.headers["User-Agent"] = CHROME % 140
+
+    @contextmanager
+    def coming_from(self, address, proxy_mode=True):
+        """Send what a proxy sends for a client at ``address``."""
+        headers = {
+            "X-Forwarded-Host": self.base_url().partition("//")[2],
+            "X-Forwarded-For": address,
+        }
+        config["proxy_mode"] = proxy_mode
+        self.opener.headers.update(headers)
+        try:
+            yield
+        finally:
+            config["proxy_mode"] = False
+            for name in headers:
+                del self.opener.headers[name]
 
     @classmethod
     def enrol(cls, user, secret=SECRET, name="Phone"):

@@ -1,5 +1,4 @@
 import json
-from contextlib import contextmanager
 from datetime import timedelta
 from xmlrpc.client import Fault, dumps, loads
 
@@ -7,7 +6,7 @@ from freezegun import freeze_time
 
 from odoo import fields
 from odoo.tests import get_db_name, tagged
-from odoo.tools import config, mute_logger
+from odoo.tools import mute_logger
 
 from ..models.res_users_mfa_guarded import open_door
 from .common import MfaCase
@@ -58,22 +57,6 @@ class ApiCase(Buttons, MfaCase):
         self.company.mfa_api_networks = company
         open_door(user).write({"mfa_api_networks": own, "mfa_exempt_networks": exempt})
         self.env.flush_all()
-
-    @contextmanager
-    def coming_from(self, address, proxy_mode=True):
-        """Send what a proxy sends for a client at ``address``."""
-        headers = {
-            "X-Forwarded-Host": self.base_url().partition("//")[2],
-            "X-Forwarded-For": address,
-        }
-        config["proxy_mode"] = proxy_mode
-        self.opener.headers.update(headers)
-        try:
-            yield
-        finally:
-            config["proxy_mode"] = False
-            for name in headers:
-                del self.opener.headers[name]
 
     # -- the ways in ---------------------------------------------------------------
 

@@ -182,16 +182,9 @@ class TestKeyChangesNothing(KeyCase):
         """Return the calls that would change something of the owner, were they let pass."""
         me, records = self.owner, self.records[self.owner.login]
         wizard = self.env[KEY_WIZARD].with_user(me).create({"name": "More", "duration": "1"})
-        check = (
-            self.env[IDENTITY_CHECK]
-            .with_user(me)
-            .sudo()
-            .create(
-                {"request": json.dumps([{}, "res.users", me.ids, "action_totp_disable", [], {}])}
-            )
-        )
+        button = json.dumps([{}, "res.users", me.ids, "action_totp_disable", [], {}])
+        check = self.env[IDENTITY_CHECK].with_user(me).sudo().create({"request": button})
         proof = {"context": {**FORGED, "password": f"{me.login}_password"}}
-        company = self.company.ids
         calls = [
             ("res.users", "action_totp_disable", me.ids, {}),
             ("res.users", "revoke_all_devices", me.ids, {}),
@@ -215,17 +208,7 @@ class TestKeyChangesNothing(KeyCase):
             (IDENTITY_CHECK, "create", [], {"vals_list": [{}]}),
         ]
         if me._is_system():
-            calls += [
-                ("res.company", "write", company, {"vals": {"mfa_policy_internal": "mail"}}),
-                ("res.company", "write", company, {"vals": {"mfa_api_networks": "10.0.0.0/8"}}),
-                ("res.company", "write", company, {"vals": {"mfa_trusted_devices": False}}),
-                (
-                    "res.groups",
-                    "write",
-                    self.env.ref("base.group_system").ids,
-                    {"vals": {"mfa_sensitive": False}},
-                ),
-            ]
+            calls += self.changes_of_policy()
         if "auth.passkey.key" in self.env:
             passkey = self.make_passkey(me)
             calls += [
@@ -235,6 +218,15 @@ class TestKeyChangesNothing(KeyCase):
             ]
         self.before = self.state()
         return calls
+
+    def changes_of_policy(self):
+        company, group = self.company.ids, self.env.ref("base.group_system").ids
+        return [
+            ("res.company", "write", company, {"vals": {"mfa_policy_internal": "mail"}}),
+            ("res.company", "write", company, {"vals": {"mfa_api_networks": "10.0.0.0/8"}}),
+            ("res.company", "write", company, {"vals": {"mfa_trusted_devices": False}}),
+            ("res.groups", "write", group, {"vals": {"mfa_sensitive": False}}),
+        ]
 
     def make_passkey(self, user):
         self.env.cr.execute(

@@ -1,5 +1,4 @@
 import time
-from contextlib import contextmanager
 from datetime import timedelta
 from urllib.parse import parse_qs, urlsplit
 
@@ -8,7 +7,7 @@ from freezegun import freeze_time
 from odoo import SUPERUSER_ID, fields
 from odoo.http import root
 from odoo.tests import tagged
-from odoo.tools import config, mute_logger
+from odoo.tools import mute_logger
 
 from ..models.res_users_mfa_guarded import open_door
 from .common import SECRET, code_of
@@ -73,20 +72,6 @@ class OpenSessionCase(PolicyCase):
         self.assertEqual(self.stored_session()["mfa_notice"], notice)
         self.assertEqual(self.load(), "/web/login")
         self.assertEqual(self.stored_session()["mfa_notice"], notice)
-
-    @contextmanager
-    def coming_from(self, address):
-        """Come from ``address``, as a proxy says it."""
-        config["proxy_mode"] = True
-        host = self.base_url().partition("//")[2]
-        names = {"X-Forwarded-Host": host, "X-Forwarded-For": address}
-        self.opener.headers.update(names)
-        try:
-            yield
-        finally:
-            config["proxy_mode"] = False
-            for name in names:
-                del self.opener.headers[name]
 
 
 @tagged("post_install", "-at_install")

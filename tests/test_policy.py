@@ -7,6 +7,7 @@ from odoo.tests import tagged
 from odoo.tools import mute_logger
 
 from ..hooks import adopt_policy, post_init_hook, uninstall_hook
+from ..models.calling_address import note_api_key_call
 from ..models.mfa_policy import BY_APP, BY_MAIL, OPTIONAL
 from .common import OTHER_SECRET, code_of
 from .test_enrolment import EnrolmentCase
@@ -299,6 +300,13 @@ class TestPolicyScreen(SettingsScreen, PolicyCase):
         self.assertNotIn("203.0.113.9", values["mfa_address"])
         self.assertIn("address of a proxy", values["mfa_address"])
 
+    def test_address_that_is_none(self):
+        """Some proxies tell a port too, and some a word."""
+        for address in ("203.0.113.9:4711", "unknown"):
+            with self.subTest(address=address), self.coming_from(address):
+                _fields, values = self.open_screen()
+                self.assertEqual(values["mfa_address"], "Odoo does not know your address now.")
+
     # -- who would lock themselves out -------------------------------------------------
 
     def become_bare(self, **values):
@@ -362,13 +370,14 @@ class TestPolicyScreen(SettingsScreen, PolicyCase):
 
     def test_api_networks_without_the_caller(self):
         """Over the API one's own address counts; in the browser it does not matter."""
-        caller = self.become_bare()
+        bare = self.new_person("mfa_bare", "base.group_user,base.group_system")
+        self.put_into(bare, self.a)
+        password = "mfa_bare_password"
         for listed, refused in (("192.0.2.0/24", True), ("127.0.0.0/8", False)):
             values = {"mfa_api_networks": listed}
             with self.subTest(listed=listed), mute_logger("odoo.http", "odoo.addons.rpc"):
                 try:
-                    password = "mfa_bare_password"
-                    self.xmlrpc(caller, password, "res.company", "write", self.a.ids, values)
+                    self.xmlrpc(bare, password, "res.company", "write", self.a.ids, values)
                     self.assertFalse(refused)
                 except Exception as error:
                     self.assertTrue(refused, error)
@@ -410,6 +419,26 @@ class TestSensitiveGroups(PolicyCase):
         group.mfa_sensitive = False
         self.give_xmlid(group)
         self.assertFalse(group.mfa_sensitive, "what an administrator unticked stays so")
+
+    def test_app_installed_with_an_api_key(self):
+        """The server marks the group then, not who calls."""
+        group = self.env["res.groups"].create({"name": "Payroll / Manager"})
+        note_api_key_call(True)
+        self.addCleanup(note_api_key_call, False)
+        self.give_xmlid(group)
+        self.assertTrue(group.mfa_sensitive)
+
+    def test_marking_is_stricter_where_more_is_asked_of_members(self):
+        a, b = self.env["res.company"].create([{"name": "Asks"}, {"name": "Asks nothing"}])
+        a.mfa_policy_sensitive = BY_MAIL
+        noted = a.mfa_tightened
+        self.assertTrue(noted)
+        group = self.env["res.groups"].create({"name": "Treasure"})
+        for hours, marked, expected in ((1, True, 1), (2, False, 1), (3, True, 3)):
+            with freeze_time(noted + timedelta(hours=hours)):
+                group.mfa_sensitive = marked
+            self.assertEqual(a.mfa_tightened, noted + timedelta(hours=expected))
+            self.assertFalse(b.mfa_tightened)
 
     def test_other_groups_are_not(self):
         group = self.env["res.groups"].create({"name": "Other"})

@@ -374,7 +374,7 @@ class TestRecoveryLogin(RecoveryCase):
         self.assertIn("/my", answer.url)
         self.assertEqual([name for name, _secret in self.apps_of(paul)], ["New phone"])
         page = self.url_open("/my/security")
-        self.assertIn("Recovery codes: <b>9</b> left", page.text)
+        self.assertIn("Codes left: <b>9</b>", page.text)
         page = self.url_open(PAGES + "codes?redirect=/my/security")
         self.assertEqual(len(self.codes_on(self.post(PAGES + "codes", page))), 10)
 

@@ -1,5 +1,6 @@
 """Lists of networks as an administrator writes them, on top of ``ipaddress``."""
 
+import contextlib
 import ipaddress
 import re
 
@@ -33,10 +34,8 @@ def parse(text):
 
 
 def _parse_one(line, word):
-    try:
+    with contextlib.suppress(ValueError):
         return _unmap(ipaddress.ip_network(word))
-    except ValueError:
-        pass
     try:
         meant = str(ipaddress.ip_network(word, strict=False))
     except ValueError:
@@ -93,9 +92,14 @@ def holds(networks, address):
 
     :param address: text as a server sees it, or ``None``
     """
+    ip = read_address(address)
+    return ip is not None and any(ip in network for network in networks)
+
+
+def read_address(text):
+    """Return the address that ``text`` is, or ``None``; IPv4 in the form of IPv6 is IPv4."""
     try:
-        ip = ipaddress.ip_address(address or "")
+        ip = ipaddress.ip_address(text or "")
     except ValueError:
-        return False
-    ip = getattr(ip, "ipv4_mapped", None) or ip
-    return any(ip in network for network in networks)
+        return None
+    return getattr(ip, "ipv4_mapped", None) or ip
