@@ -32,7 +32,7 @@ class ResUsersApikeys(models.Model):
         compute="_compute_mfa_before_policy",
         search="_search_mfa_before_policy",
         help="Older than the last change that made the policy or the networks of its owner "
-        "stricter.",
+        "stricter, or made in the days of grace without a second factor.",
     )
 
     def init(self):
@@ -61,7 +61,15 @@ class ResUsersApikeys(models.Model):
                   JOIN res_users AS owner ON owner.id = made.user_id
                  WHERE made.create_date < GREATEST(
                            owner.mfa_tightened,
-                           (SELECT max(company.mfa_tightened)
+                           (SELECT max(CASE
+                                       WHEN made.create_date < COALESCE(owner.mfa_since, 'infinity')
+                                        AND 'app' IN (company.mfa_policy_sensitive,
+                                                      company.mfa_policy_internal,
+                                                      company.mfa_policy_portal)
+                                       THEN GREATEST(company.mfa_tightened, owner.create_date)
+                                          + make_interval(
+                                                days => COALESCE(company.mfa_grace_days, 0))
+                                       ELSE company.mfa_tightened END)
                               FROM res_company AS company
                               JOIN res_company_users_rel AS rel ON rel.cid = company.id
                              WHERE rel.user_id = owner.id)))""",

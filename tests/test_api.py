@@ -420,6 +420,17 @@ class TestApiKeyList(ApiCase):
                 self.assertEqual(self.is_old(user), stricter)
                 self.assertFalse(self.is_old(self.bob), "another company's")
 
+    def test_made_in_the_days_of_grace(self):
+        """By password alone, as before the policy; not by who had an app by then."""
+        self.company.write({"mfa_policy_internal": "app", "mfa_grace_days": 9})
+        for days, old in ((1, True), (8, True), (10, False)):
+            with freeze_time(fields.Datetime.now() + timedelta(days=days)):
+                for user in (self.ann, self.bob):
+                    self.make_key(user, name=f"Day {days}")
+            keys = self.key_of(self.bob).filtered(lambda key, name=f"Day {days}": key.name == name)
+            self.assertEqual(keys.mfa_before_policy, old, days)
+        self.assertNotIn(True, self.key_of(self.ann).mapped("mfa_before_policy"))
+
     def test_exemption_ended(self):
         """A key that was made at a terminal, by whoever knew its password, goes on elsewhere."""
         self.allow(self.bob, exempt=HERE)
