@@ -46,26 +46,29 @@ def describe_address(env):
     if address is None:
         return env._("Odoo does not know your address now.")
     seen = env._("Odoo sees you at %(address)s now.", address=str(address))
+    advice = _proxy_advice(env, address)
+    return f"{seen} {advice}" if advice else seen
+
+
+def _proxy_advice(env, address):
+    """Return what to do where ``address`` may be that of a proxy, or ``None``."""
     forwarded = request and request.httprequest.headers.get("X-Forwarded-For")
     if forwarded and not config["proxy_mode"]:
-        return (
-            seen
-            + " "
-            + env._(
-                "This is the address of a proxy in front of Odoo: set “proxy_mode = True” in "
-                "odoo.conf, so that Odoo knows people's own addresses, before you enter networks."
-            )
+        return env._(
+            "This is the address of a proxy in front of Odoo: set “proxy_mode = True” in "
+            "odoo.conf, so that Odoo knows people's own addresses, before you enter networks."
         )
-    if not address.is_global:
-        return (
-            seen
-            + " "
-            + env._(
-                "This is an address of a local network. If you are not in one with the server, "
-                "it is a proxy's: set “proxy_mode = True” in odoo.conf before you enter networks."
-            )
+    if address.is_global:
+        return None
+    if config["proxy_mode"]:
+        return env._(
+            "This is an address of a local network. If you are elsewhere, it is a proxy's: let "
+            "the proxy send X-Forwarded-Host and X-Forwarded-For before you enter networks."
         )
-    return seen
+    return env._(
+        "This is an address of a local network. If you are elsewhere, it is a proxy's: set "
+        "“proxy_mode = True” in odoo.conf before you enter networks."
+    )
 
 
 def is_api_key_call():

@@ -82,7 +82,13 @@ class ResConfigSettings(models.TransientModel):
         keys = self.env["ir.actions.act_window"]._for_xml_id(
             "auth_totp_mfa.action_res_users_apikeys"
         )
-        return keys | {"context": {"search_default_before_policy": True}}
+        return self.env.user._mfa_action_notify(
+            self.env._(
+                "The settings are saved. These API keys were made before, and go on working "
+                "until you revoke them."
+            ),
+            keys | {"context": {"search_default_before_policy": True}},
+        )
 
     mfa_policy_sensitive = fields.Selection(
         LEVEL_NAMES, string="Members of sensitive groups", required=True

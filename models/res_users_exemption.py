@@ -6,7 +6,7 @@ from odoo.exceptions import UserError
 from odoo.addons.base.models.res_users import check_identity
 
 from ..tools import networks
-from .mfa_policy import BY_APP
+from .mfa_policy import BY_APP, BY_MAIL
 from .res_users_mfa_guarded import open_door
 
 
@@ -24,6 +24,16 @@ class ResUsers(models.Model):
         compute="_compute_mfa_app_required_by",
         help="The company whose policy asks this user for an authenticator app now.",
     )
+    mfa_app_required_from = fields.Datetime(
+        string="App required from",
+        compute="_compute_mfa_app_required_by",
+        help="When the days of grace of this user end.",
+    )
+    mfa_code_by_mail = fields.Boolean(
+        string="Code by e-mail",
+        compute="_compute_mfa_app_required_by",
+        help="A code is sent by e-mail at each login, since there is no app.",
+    )
 
     @property
     def SELF_READABLE_FIELDS(self):
@@ -32,6 +42,8 @@ class ResUsers(models.Model):
             "mfa_exempt",
             "mfa_exempt_in_vain",
             "mfa_app_required_by",
+            "mfa_app_required_from",
+            "mfa_code_by_mail",
         ]
 
     @api.depends("mfa_exempt_networks", "all_group_ids")
@@ -46,6 +58,9 @@ class ResUsers(models.Model):
         for user in self:
             known = user._origin
             user.mfa_app_required_by = bool(known) and known._mfa_app_required_by()
+            user.mfa_app_required_from = bool(known) and known._mfa_grace_end()
+            by_mail = bool(known) and known._mfa_demand().level == BY_MAIL
+            user.mfa_code_by_mail = by_mail and not known.mfa_enabled
 
     def _mfa_app_required_by(self):
         """Return the name of the company that asks this user for an app now, or ``False``."""

@@ -114,7 +114,9 @@ class ResUsers(models.Model):
             with self.env.cr.savepoint():
                 self._send_totp_mail_code()
         except AccessDenied:
-            return self.env._("Five codes were sent within an hour: no more are sent for now.")
+            return self.env._(
+                "Five codes were sent within an hour: no more are sent for now. Use the last one."
+            )
         except (UserError, MailDeliveryException, smtplib.SMTPException, OSError):
             _logger.warning("The code to set up an app could not be sent", exc_info=True)
             return self.env._("The code could not be sent by e-mail.")

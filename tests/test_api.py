@@ -461,7 +461,9 @@ class TestApiKeyList(ApiCase):
         self.assertEqual(self.save_settings(mfa_login_timeout=17)["tag"], "reload")
         with freeze_time(fields.Datetime.now() + timedelta(minutes=1)):
             self.sign_in(self.admin, 0, 0)
-            action = self.save_settings(mfa_api_networks=HERE)
+            said = self.save_settings(mfa_api_networks=HERE)["params"]
+            self.assertIn("saved", said["message"])
+            action = said["next"]
             self.assertEqual(action["res_model"], KEYS)
             self.assertEqual(action["context"], {"search_default_before_policy": True})
             self.assertEqual(self.save_settings(mfa_login_timeout=18)["tag"], "reload")

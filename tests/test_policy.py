@@ -610,6 +610,22 @@ class TestRequiredApp(PolicyCase):
         self.assertFalse(row["mfa_app_required_by"])
         self.assertFalse(self.env["res.users"].new({}).mfa_app_required_by, "a form of nobody yet")
 
+    def test_page_says_what_is_asked_without_an_app(self):
+        self.ann._mfa_disable()
+        self.sign_in(self.ann, password_age=0, proof_age=0)
+        spec = {"mfa_code_by_mail": {}, "mfa_app_required_from": {}}
+        self.a.mfa_grace_days = 5
+        [row] = self.call("res.users", "web_read", self.ann.ids, spec)["result"]
+        self.assertFalse(row["mfa_code_by_mail"])
+        self.assertTrue(row["mfa_app_required_from"])
+        self.a.mfa_policy_internal = BY_MAIL
+        [row] = self.call("res.users", "web_read", self.ann.ids, spec)["result"]
+        self.assertTrue(row["mfa_code_by_mail"])
+        self.assertFalse(row["mfa_app_required_from"])
+        self.enrol(self.ann)
+        [row] = self.call("res.users", "web_read", self.ann.ids, spec)["result"]
+        self.assertFalse(row["mfa_code_by_mail"])
+
     def test_replace_the_app(self):
         self.env["res.users.authenticator"]._enrol(self.ann, "Tablet", OTHER_SECRET)
         self.sign_in(self.ann, password_age=0, proof_age=0)

@@ -315,6 +315,7 @@ class TestSetup(SetupCase):
             page = self.begin()
         self.assertIn("The code could not be sent by e-mail", page.text)
         self.assertIn("ask your administrator for a help code", page.text)
+        self.assertNotIn("Use the last one", page.text, "there is none")
         self.assertConfirmation(page)
 
     def test_wrong_code_of_the_app_keeps_key_and_name(self):

@@ -4,6 +4,9 @@ import contextlib
 import ipaddress
 import re
 
+_BETWEEN = re.compile(r"(?<![\s,;-])[\s,;]+(?![\s,;-])")
+"""What separates networks; no hyphen, so that a range is named as a whole."""
+
 
 class BadNetwork(ValueError):
     """A line that is no network.
@@ -29,7 +32,7 @@ def parse(text):
     """
     found = []
     for number, line in enumerate((text or "").splitlines(), start=1):
-        found += [_parse_one(number, word) for word in re.split(r"[\s,;]+", line) if word]
+        found += [_parse_one(number, word) for word in _BETWEEN.split(line) if word]
     return tuple(found)
 
 
