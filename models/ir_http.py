@@ -116,10 +116,7 @@ class IrHttp(models.AbstractModel):
         """
         if request.httprequest.path == LOCK_SCREEN:
             cls._mfa_read_lock_screen(request.params)
-        page = cls._mfa_is_page_load() and cls._mfa_page_instead()
-        if page:
-            return request.redirect_query(page, {"redirect": cls._mfa_here()})
-        return super()._dispatch(endpoint)
+        return cls._mfa_lead_elsewhere() or super()._dispatch(endpoint)
 
     @classmethod
     def _serve_fallback(cls):
@@ -128,7 +125,13 @@ class IrHttp(models.AbstractModel):
         if session.uid is not None:
             cls._mfa_check_policy(session)
             cls._auth_method_public()
-        return super()._serve_fallback()
+        return cls._mfa_lead_elsewhere() or super()._serve_fallback()
+
+    @classmethod
+    def _mfa_lead_elsewhere(cls):
+        """Return the way to the page to show before this one, or ``None``."""
+        page = cls._mfa_is_page_load() and cls._mfa_page_instead()
+        return request.redirect_query(page, {"redirect": cls._mfa_here()}) if page else None
 
     @classmethod
     def _mfa_is_page_load(cls):

@@ -84,7 +84,15 @@ class TestPageLoads(OpenSessionCase):
         self.set_policy(self.company, employee="app")
 
     def test_each_page_in_each_tab(self):
-        for path in ("/odoo", "/odoo/contacts", "/web", "/my", "/my/security", "/web/become"):
+        for path in (
+            "/odoo",
+            "/odoo/contacts",
+            "/web",
+            "/my",
+            "/my/security",
+            "/web/become",
+            "/none",
+        ):
             for _tab in range(2):
                 self.assertEqual(self.load(path), SETUP, path)
 
