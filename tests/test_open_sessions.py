@@ -11,7 +11,7 @@ from odoo.tools import mute_logger
 
 from ..models.res_users_mfa_guarded import open_door
 from .common import SECRET, code_of
-from .test_policy_table import HERE, PolicyCase
+from .test_policy_table import HERE, WaysInCase
 
 PAGE = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 """What a browser sends when a person opens a page."""
@@ -22,7 +22,7 @@ HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
 
 
-class OpenSessionCase(PolicyCase):
+class OpenSessionCase(WaysInCase):
     """Somebody is logged in by password, and then the policy changes."""
 
     @classmethod
@@ -296,7 +296,7 @@ class TestLastHour(OpenSessionCase):
 
 
 @tagged("post_install", "-at_install")
-class TestReminder(OpenSessionCase):
+class TestOneReminder(OpenSessionCase):
     def test_once_for_a_login(self):
         self.set_policy(self.company, grace=30, employee="app")
         for _login in range(2):

@@ -60,7 +60,7 @@ def fits(row, combination):
     )
 
 
-class PolicyCase(MfaCase):
+class WaysInCase(MfaCase):
     """A company whose policy a test sets, and the ways in."""
 
     @classmethod
@@ -115,7 +115,7 @@ class PolicyCase(MfaCase):
 
 
 @tagged("post_install", "-at_install")
-class TestPolicyTable(PolicyCase):
+class TestPolicyTable(WaysInCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
@@ -272,7 +272,7 @@ class TestPolicyTable(PolicyCase):
 
 
 @tagged("post_install", "-at_install")
-class TestTwoCompanies(PolicyCase):
+class TestTwoCompanies(WaysInCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
