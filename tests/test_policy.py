@@ -622,7 +622,8 @@ class TestRequiredApp(PolicyCase):
         [row] = self.call("res.users", "web_read", self.ann.ids, spec)["result"]
         self.assertTrue(row["mfa_code_by_mail"])
         self.assertFalse(row["mfa_app_required_from"])
-        self.enrol(self.ann)
+        self.ann._mfa_set_enabled(True)
+        self.sign_in(self.ann, password_age=0, proof_age=0)
         [row] = self.call("res.users", "web_read", self.ann.ids, spec)["result"]
         self.assertFalse(row["mfa_code_by_mail"])
 
