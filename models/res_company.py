@@ -132,7 +132,8 @@ class ResCompany(models.Model):
             self._mfa_refuse_grace_days()
         if "mfa_api_networks" not in vals:
             return vals
-        checked = self._mfa_clean_networks(vals["mfa_api_networks"])
+        label = self._fields["mfa_api_networks"]._description_string(self.env)
+        checked = self._mfa_clean_networks(vals["mfa_api_networks"], label)
         return vals | {"mfa_api_networks": checked}
 
     @api.model
@@ -160,9 +161,10 @@ class ResCompany(models.Model):
             self.env["res.users"]._mfa_check_not_locked_out()
 
     @api.model
-    def _mfa_clean_networks(self, text):
+    def _mfa_clean_networks(self, text, label):
         """Return ``text`` with one network on each line; ``False`` when there is none.
 
+        :param str label: what the screen calls the field
         :raise ValidationError: naming the first line that is no network
         """
         try:
@@ -175,7 +177,8 @@ class ResCompany(models.Model):
             )
             raise ValidationError(
                 self.env._(
-                    "Line %(line)d, “%(text)s”, is not a network. %(advice)s",
+                    "“%(label)s”, line %(line)d: “%(text)s” is not a network. %(advice)s",
+                    label=label,
                     line=bad.line,
                     text=bad.text,
                     advice=advice,

@@ -228,8 +228,13 @@ class ResUsers(models.Model):
         if self.mfa_enabled:
             raise WrongCode(self.env._("Enter a code of your authenticator app."))
         self.env["res.users.mfa.attempt"]._reserve(self)
-        result = check(credential, env)
+        try:
+            result = check(credential, env)
+        except AccessDenied:
+            self._mfa_record_refusal("wrong code by e-mail")
+            raise
         self.env["res.users.mfa.attempt"]._clear(self)
+        self.env["res.users.mfa.event"]._record("code_accepted", self, note="code by e-mail")
         self._mfa_note_confirmed()
         return result
 

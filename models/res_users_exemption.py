@@ -129,8 +129,8 @@ class ResUsers(models.Model):
         self.ensure_one()
         clean = self.env["res.company"]._mfa_clean_networks
         reason = " ".join((reason or "").split())
-        exempt_networks = exempt and clean(exempt_networks)
-        api_networks = clean(api_networks)
+        exempt_networks = exempt and clean(exempt_networks, self.env._("Only from these networks"))
+        api_networks = clean(api_networks, self.env._("Networks that may call the API"))
         if exempt:
             self._mfa_check_may_exempt(reason, networks.parse(exempt_networks))
         self._mfa_check_api_networks(networks.parse(api_networks))

@@ -125,12 +125,15 @@ class TestExemption(ExemptionCase):
         for values, text in (
             ({"reason": " "}, "Enter the reason"),
             ({"exempt_networks": ""}, "Enter the networks"),
-            ({"exempt_networks": "10.0.0.0/8\n10.0.0.1/8"}, "Line 2"),
+            ({"exempt_networks": "10.0.0.0/8\n10.0.0.1/8"}, "“Only from these networks”, line 2:"),
             ({"exempt_networks": "0.0.0.0/0"}, "whole internet"),
             ({"exempt_networks": "::/0"}, "whole internet"),
             ({"exempt_networks": "0.0.0.0/1\n128.0.0.0/1"}, "whole internet"),
             ({"exempt_networks": "::ffff:0:0/96"}, "whole internet"),
-            ({"exempt_networks": "10.0.0.0/8", "api_networks": "nowhere"}, "Line 1"),
+            (
+                {"exempt_networks": "10.0.0.0/8", "api_networks": "nowhere"},
+                "call the API”, line 1:",
+            ),
             ({"api_networks": "10.1.0.0/16\n192.0.2.0/24"}, "192.0.2.0/24 is outside"),
             ({"api_networks": "2001:db8::/32"}, "2001:db8::/32 is outside"),
             ({"exempt_networks": "x" * 5000}, "at most 4096"),

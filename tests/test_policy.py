@@ -270,9 +270,9 @@ class TestPolicyScreen(SettingsScreen, PolicyCase):
         for name, value, text in (
             ("mfa_grace_days", -1, "from 0 to 365"),
             ("mfa_grace_days", 366, "from 0 to 365"),
-            ("mfa_api_networks", "10.0.0.0/8\n192.0.2.1/24", "Line 2, “192.0.2.1/24”"),
-            ("mfa_api_networks", "10.0.0.0/8\n\noffice", "Line 3, “office”"),
-            ("mfa_api_networks", "2001:db8::/129", "Line 1"),
+            ("mfa_api_networks", "10.0.0.0/8\n192.0.2.1/24", "line 2: “192.0.2.1/24”"),
+            ("mfa_api_networks", "10.0.0.0/8\n\noffice", "line 3: “office”"),
+            ("mfa_api_networks", "2001:db8::/129", "line 1:"),
         ):
             with self.subTest(value=value), mute_logger("odoo.http"):
                 changes = {"mfa_policy_internal": BY_MAIL, name: value}

@@ -138,6 +138,18 @@ class TestSetup(SetupCase):
         mails = self.env["mail.mail"].sudo().search([("email_to", "ilike", user.email)])
         return " ".join(mails.mapped("subject"))
 
+    def test_codes_by_mail_are_in_the_trail(self):
+        self.require("mail")
+        page = self.post_password(self.bob)
+        with mute_logger("odoo.http"):
+            page = self.post_code(page, "000000")
+        self.assertLoggedOut()
+        self.post_code(page, self.mail_code())
+        self.assertLoggedIn(self.bob)
+        domain = [("user_id", "=", self.bob.id), ("kind", "in", ("code_accepted", "code_refused"))]
+        lines = self.env["res.users.mfa.event"].sudo().search(domain)
+        self.assertIn(("code_accepted", "code by e-mail"), [(one.kind, one.note) for one in lines])
+
     def test_the_next_login_asks_for_the_code(self):
         self.require()
         secret = self.new_app()

@@ -429,7 +429,7 @@ tours.add("mfa_admin_policy", {
         { trigger: "#mfa_api_networks textarea", run: "edit office" },
         saveSettings,
         {
-            trigger: ".modal:contains(Line 1):contains(is not a network) button:contains(Close)",
+            trigger: ".modal:contains(line 1):contains(is not a network) button:contains(Close)",
             run: "click",
         },
         { trigger: "#mfa_api_networks textarea", run: "edit 192.0.2.0/24" },
