@@ -9,7 +9,7 @@ from odoo.tools import config
 from ..tools import networks
 
 _address = ContextVar("auth_totp_mfa_calling_address", default=None)
-_by_api_key = ContextVar("auth_totp_mfa_by_api_key", default=False)
+_by_api_key = ContextVar("auth_totp_mfa_by_api_key", default=None)
 PROOFS = ("identity-check-last", "mfa_proof")
 """What a session has proven: it proves nothing of who calls with a key beside its cookie."""
 
@@ -73,7 +73,12 @@ def _proxy_advice(env, address):
 
 def is_api_key_call():
     """Tell whether an API key, rather than a person's login, opened the present call."""
-    return getattr(request, "mfa_by_api_key", False) if request else _by_api_key.get()
+    return getattr(request, "mfa_by_api_key", False) if request else bool(_by_api_key.get())
+
+
+def is_hidden_call():
+    """Tell whether XML-RPC or JSON-RPC calls, rather than the server works by itself."""
+    return not request and _by_api_key.get() is not None
 
 
 def note_api_key_call(by_key):

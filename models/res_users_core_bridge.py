@@ -12,7 +12,7 @@ from hashlib import sha256
 
 import psycopg2
 
-from odoo import SUPERUSER_ID, api, models
+from odoo import api, models
 from odoo.exceptions import AccessDenied, AccessError, UserError
 from odoo.http import request
 
@@ -20,6 +20,7 @@ from odoo.addons.base.models.res_users import check_identity
 
 from ..exceptions import WrongCode
 from ..tools import totp
+from .calling_address import is_hidden_call
 from .res_users_mfa_guarded import is_superuser_client
 from .secret_store import OPTION
 
@@ -88,11 +89,11 @@ class ResUsers(models.Model):
         """Enrol the app whose secret is written; switch MFA off where none is.
 
         The notice to the user is core's, sent by ``auth_totp_mail``'s ``write``.
-        Core lets any text pass for a secret, and so does this. A call of the API has no
-        session; what the server does by itself, it does as the superuser.
+        Core lets any text pass for a secret, and so does this. What the server does by
+        itself passes, whoever it does it as.
         """
         self._mfa_refuse_api_key()
-        if request.session.uid if request else self.env.uid != SUPERUSER_ID:
+        if request.session.uid if request else is_hidden_call():
             self._mfa_check_rank()
             if self.env.user in self and self.env["res.users.identitycheck"]._needs_code():
                 raise AccessError(self.env._("Confirm your identity with a code first."))
