@@ -254,30 +254,41 @@ class TestKeyChangesNothing(KeyCase):
         for login in ("mfa_portal", "mfa_ann", "mfa_manager", "mfa_admin"):
             self.check_refusals(login, self.by_xmlrpc)
 
-    def test_server_action(self):
-        """An action that writes a field, which nobody had to confirm."""
-        action = self.env["ir.actions.server"].create(
+    def new_attack(self):
+        """Return an action that writes a field, which nobody had to confirm."""
+        field = self.env["ir.model.fields"]._get("res.users", "totp_secret")
+        return self.env["ir.actions.server"].create(
             {
                 "name": "Attack",
                 "model_id": self.env["ir.model"]._get_id("res.users"),
                 "state": "object_write",
                 "update_path": "totp_secret",
-                "update_field_id": self.env["ir.model.fields"]._get("res.users", "totp_secret").id,
+                "update_field_id": field.id,
                 "value": "",
             }
         )
+
+    def assertAttackFails(self, attack, call, victim):
+        context = {"active_model": "res.users", "active_id": victim.id}
+        run = ("ir.actions.server", "run", attack.ids, {"context": context})
+        quiet = mute_logger("odoo.http", "odoo.addons.base.models.ir_actions")
+        with self.subTest(victim=victim.login, call=call.__name__), quiet:
+            self.assertTrue(call(*run), "this should be refused")
+            self.env.invalidate_all()
+            self.assertTrue(victim.mfa_enabled)
+
+    def test_server_action(self):
         self.steal_key_of("mfa_admin")
+        attack = self.new_attack()
         for victim in (self.owner, self.ann):
-            context = {"active_model": "res.users", "active_id": victim.id}
             for call in (self.by_json2, self.by_xmlrpc):
-                with (
-                    self.subTest(victim=victim.login, call=call.__name__),
-                    mute_logger("odoo.http", "odoo.addons.base.models.ir_actions"),
-                ):
-                    run = ("ir.actions.server", "run", action.ids, {"context": context})
-                    self.assertTrue(call(*run), "this should be refused")
-                    self.env.invalidate_all()
-                    self.assertTrue(victim.mfa_enabled)
+                self.assertAttackFails(attack, call, victim)
+
+    def test_server_action_by_password(self):
+        """An administrator without a second factor, of whom no policy asks one."""
+        self.owner = self.new_person("mfa_bare", "base.group_user,base.group_system")
+        self.key = "mfa_bare_password"
+        self.assertAttackFails(self.new_attack(), self.by_xmlrpc, self.ann)
 
     def test_secrets_of_open_dialogs(self):
         """Who has the key of somebody who is adding an app must not get that app's secret."""
