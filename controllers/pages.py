@@ -12,6 +12,13 @@ PAGE = {
 }
 
 
+def make_private(page):
+    """Let nobody keep ``page`` and no other site show it; return it."""
+    page.headers["Cache-Control"] = "no-store"
+    page.headers["X-Frame-Options"] = "DENY"
+    return page
+
+
 class Pages(Home):
     """What the pages around the login share: plain pages, the same for all users."""
 
@@ -21,10 +28,8 @@ class Pages(Home):
         :param user: whose page it is, where that is not the one logged in
         """
         request.update_context(lang=(user or request.env.user).lang)
-        page = request.render(f"auth_totp_mfa.login_{template}", {"redirect": redirect, **values})
-        page.headers["Cache-Control"] = "no-store"
-        page.headers["X-Frame-Options"] = "DENY"
-        return page
+        values["redirect"] = redirect
+        return make_private(request.render(f"auth_totp_mfa.login_{template}", values))
 
     def _mfa_go_to(self, page, redirect):
         return self._mfa_lead(f"/web/login/totp/{page}", redirect)

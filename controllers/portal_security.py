@@ -6,6 +6,8 @@ from odoo.http import request
 
 from odoo.addons.portal.controllers.portal import CustomerPortal
 
+from .pages import make_private
+
 EVENTS = 10
 """Lines of the trail on one page."""
 BUTTONS = {
@@ -163,10 +165,7 @@ class PortalSecurity(CustomerPortal):
             "can_reset": self._mfa_can_reset_password(),
             **values,
         }
-        response = request.render(f"auth_totp_mfa.portal_{page}", values)
-        response.headers["Cache-Control"] = "no-store"
-        response.headers["X-Frame-Options"] = "DENY"
-        return response
+        return make_private(request.render(f"auth_totp_mfa.portal_{page}", values))
 
     def _mfa_can_reset_password(self):
         settings = request.env["ir.config_parameter"].sudo()

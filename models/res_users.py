@@ -262,12 +262,7 @@ class ResUsers(models.Model):
         self._mfa_factor_changed()
 
     def _mfa_factor_changed(self):
-        """End the sessions of these users but the acting one, and void their devices.
-
-        The row in core's signalling table reaches every worker with this very
-        transaction: clearing the cache alone leaves a moment in which another thread
-        caches the old session token again (``odoo.orm.registry.signal_changes``).
-        """
+        """End the sessions of these users but the acting one, and void their devices."""
         self.sudo().trusted_device_ids._void("factors changed")
         self.env.cr.execute(
             SQL(
@@ -275,14 +270,24 @@ class ResUsers(models.Model):
                 list(self.ids),
             )
         )
-        self.env.cr.execute("INSERT INTO orm_signaling_default DEFAULT VALUES")
         self.invalidate_recordset(["mfa_epoch"], flush=False)
-        self.env.registry.clear_cache()
+        self._mfa_clear_caches()
         if request and request.session.uid in self.ids:
             self.env.flush_all()
             request.session.session_token = self.env.user._compute_session_token(
                 request.session.sid
             )
+
+    @api.model
+    def _mfa_clear_caches(self):
+        """Clear the ORM caches of every worker and server with this very transaction.
+
+        Clearing the cache alone leaves a moment in which another thread caches what was
+        true before, such as a session token (``odoo.orm.registry.signal_changes``): hence
+        the row in core's signalling table.
+        """
+        self.env.cr.execute("INSERT INTO orm_signaling_default DEFAULT VALUES")
+        self.env.registry.clear_cache()
 
     def _mfa_enrol(self, name, secret, step):
         """Add an app that has just been proven, and switch MFA on if it is off.

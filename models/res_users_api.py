@@ -2,7 +2,6 @@
 
 import functools
 import logging
-from datetime import timedelta
 
 from odoo import api, fields, models
 from odoo.exceptions import AccessDenied, AccessError
@@ -53,21 +52,18 @@ class ResUsers(models.Model):
         rules = self._mfa_rules()
         if calling_address() is None and (rules.api_networks or rules.exempt_networks):
             _warn_unknown_address()
-        return self._mfa_address_is_allowed() and all(
-            networks.holds(one, calling_address()) for one in rules.api_networks
-        )
+        return self._mfa_address_is_allowed() and self._mfa_api_networks_hold()
+
+    def _mfa_api_networks_hold(self):
+        """Tell whether each list of networks for the API holds the present address."""
+        lists = self._mfa_rules().api_networks
+        return all(networks.holds(listed, calling_address()) for listed in lists)
 
     def _mfa_check_call(self):
         """:raise AccessDenied: as for a wrong password, unless this user may call from here"""
         if not self._mfa_may_call_api():
-            self._mfa_record_refused_call()
+            self._mfa_record_address("API call")
             raise AccessDenied()
-
-    def _mfa_record_refused_call(self):
-        address = calling_address() or "unknown"
-        self.env["res.users.mfa.event"].with_user(self)._record_apart(
-            "network_refused", self, note=f"API call from {address}", once_in=timedelta(hours=1)
-        )
 
     # -- with what -----------------------------------------------------------------
 

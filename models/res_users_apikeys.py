@@ -93,7 +93,7 @@ class ResUsersApikeys(models.Model):
         # As that user: before a request knows who calls, no environment could compute groups.
         user = self.env["res.users"].with_user(uid).browse(uid)
         if not user._mfa_may_call_api():
-            user._mfa_record_refused_call()
+            user._mfa_record_address("API call")
             return None
         self._mfa_use(self._mfa_find(uid, key))
         if request:  # else ``_check_uid_passwd`` notes it, of the calls that it lets pass

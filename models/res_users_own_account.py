@@ -1,15 +1,14 @@
 """What opens one's own account: changed only after a second factor, wherever from."""
 
-import logging
-
 from odoo import SUPERUSER_ID, api, models
-from odoo.exceptions import RedirectWarning, UserError
+from odoo.exceptions import UserError
 from odoo.http import request
 
 from odoo.addons.base.models.res_users import check_identity
 
 from ..exceptions import SecondFactorRefused
 from .calling_address import is_api_key_call
+from .leading_refusal import leading_refusal
 from .res_users_mfa_guarded import DOOR
 
 ADDRESSES = {"login", "email", "partner_id"}
@@ -62,7 +61,7 @@ class ResUsers(models.Model):
             return
         self._mfa_refuse_superuser()
         self._mfa_refuse_missing(misses)
-        refusal = RedirectWarning(
+        raise leading_refusal(
             self.env._(
                 "To change your password, passkeys, login or e-mail address, confirm first that "
                 "it is you, with a code of your authenticator app or a recovery code."
@@ -71,8 +70,6 @@ class ResUsers(models.Model):
             self.env._("Confirm it is me"),
             {"mfa_own_change": then} if then else None,
         )
-        refusal.loglevel = logging.INFO  # no fault of the server, as ``odoo.http`` takes it for
-        raise refusal
 
     @api.model
     def _mfa_acting(self):

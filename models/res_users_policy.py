@@ -1,16 +1,16 @@
 """What the policies of companies ask of a user, here and now."""
 
-import logging
 from datetime import datetime, timedelta
 
 from odoo import SUPERUSER_ID, api, fields, models
-from odoo.exceptions import AccessDenied, AccessError, RedirectWarning, UserError
+from odoo.exceptions import AccessDenied, AccessError, UserError
 from odoo.http import request
 from odoo.tools import ormcache
 
 from ..tools import networks
 from .calling_address import calling_address
 from .ir_config_parameter import POLICY
+from .leading_refusal import leading_refusal
 from .mfa_policy import BY_APP, BY_MAIL, LEVELS, NO_DEMAND, OPTIONAL, Demand, Rules
 
 
@@ -76,8 +76,7 @@ class ResUsers(models.Model):
     def _mfa_forget_rules(self):
         """Make a change of policies hold at the next request, on all workers and servers."""
         self.env.flush_all()
-        self.env.cr.execute("INSERT INTO orm_signaling_default DEFAULT VALUES")
-        self.env.registry.clear_cache()
+        self._mfa_clear_caches()
 
     # -- the verdict ---------------------------------------------------------------
 
@@ -254,7 +253,7 @@ class ResUsers(models.Model):
             return
         level = user._mfa_demand().level
         if level == BY_APP:
-            refusal = RedirectWarning(
+            raise leading_refusal(
                 self.env._(
                     "This policy would lock you out: your own account has no authenticator app. "
                     "Add one first, or set days of grace."
@@ -262,8 +261,6 @@ class ResUsers(models.Model):
                 self.env.ref("auth_totp_mail.action_activate_two_factor_authentication").id,
                 self.env._("Add my app"),
             )
-            refusal.loglevel = logging.INFO  # no fault of the server, as ``odoo.http`` takes it for
-            raise refusal
         if level == BY_MAIL and not user.email:
             raise UserError(
                 self.env._(
@@ -275,8 +272,7 @@ class ResUsers(models.Model):
     def _mfa_check_api_not_locked_out(self):
         """:raise UserError: for a call of the API that would be the caller's last"""
         address = calling_address()
-        lists = self._mfa_rules().api_networks
-        if address and not all(networks.holds(listed, address) for listed in lists):
+        if address and not self._mfa_api_networks_hold():
             raise UserError(
                 self.env._(
                     "This change would lock you out: you call the API from %(address)s, which is "
