@@ -1,7 +1,7 @@
 {
     "name": "MFA Support",
     "summary": "Authenticator apps, trusted devices and a second factor that holds",
-    "version": "19.0.1.2.0",
+    "version": "19.0.1.3.0",
     "category": "Extra Tools",
     "license": "LGPL-3",
     "author": "Odoo Community Association (OCA)",
@@ -12,6 +12,7 @@
         "security/ir.model.access.csv",
         "security/ir_rule.xml",
         "data/security_notification_templates.xml",
+        "report/mfa_coverage_views.xml",
         "views/res_users_mfa_event_views.xml",
         "views/res_users_authenticator_views.xml",
         "views/res_users_device_views.xml",

@@ -3,6 +3,7 @@ from . import (
     test_api_refusals,
     test_attacks,
     test_auth_timeout,
+    test_coverage,
     test_devices_list,
     test_encryption,
     test_enrolment,
