@@ -121,7 +121,7 @@ def uninstall_hook(env):
 def _hand_back_policy(env):
     """Let core's key ask those for a code of whom a company does, so that all stay protected.
 
-    Core knows one policy for the whole database, which asks for a code by e-mail or app.
+    Core knows one policy for the whole database, which asks for a code by email or app.
     """
     companies = env["res.company"].sudo().search([])
     if any(company.mfa_policy_portal != OPTIONAL for company in companies):

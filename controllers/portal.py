@@ -13,7 +13,7 @@ class Portal(CustomerPortal):
         return super()._update_password(old, new1, new2)
 
     def _validate_address_values(self, address_values, partner_sudo, *args, **kwargs):
-        """Take the code of the form before one's own e-mail address changes."""
+        """Take the code of the form before one's own email address changes."""
         invalid, missing, errors = super()._validate_address_values(
             address_values, partner_sudo, *args, **kwargs
         )

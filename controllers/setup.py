@@ -50,7 +50,7 @@ class SetupPages(Pages):
     # -- the confirmation --------------------------------------------------------------
 
     def _mfa_setup_confirm(self, user, redirect, typed):
-        """Ask for the code sent by e-mail, or a help code."""
+        """Ask for the code sent by email, or a help code."""
         error = None
         again = "again" in typed
         if "confirmation" in typed and not again:

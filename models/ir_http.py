@@ -155,7 +155,7 @@ class IrHttp(models.AbstractModel):
     def _mfa_page_instead(cls):
         """Return the page to show before any other, or ``None``.
 
-        A session that lacks a code by e-mail starts again at the password.
+        A session that lacks a code by email starts again at the password.
         """
         session = request.session
         user = cls._mfa_session_user(session)

@@ -10,7 +10,7 @@ MAX_GRACE = 365
 """Days."""
 LEVEL_NAMES = [
     (OPTIONAL, "Optional"),
-    (BY_MAIL, "Code by e-mail or app"),
+    (BY_MAIL, "Code by email or app"),
     (BY_APP, "Authenticator app"),
 ]
 POLICY_FIELDS = dict.fromkeys((f"mfa_policy_{name}" for name in POPULATIONS), OPTIONAL) | {
@@ -61,10 +61,10 @@ class ResCompany(models.Model):
         help="Offer “Don't ask again on this device”.",
     )
     mfa_setup_by_mail = fields.Boolean(
-        string="Confirm the set-up by e-mail",
+        string="Confirm the set-up by email",
         default=True,
         groups="base.group_system",
-        help="Ask for a code sent by e-mail before somebody sets up an app that this policy "
+        help="Ask for a code sent by email before somebody sets up an app that this policy "
         "requires.",
     )
     mfa_api_networks = fields.Text(

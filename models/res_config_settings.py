@@ -97,7 +97,7 @@ class ResConfigSettings(models.TransientModel):
     mfa_policy_portal = fields.Selection(LEVEL_NAMES, string="Portal users", required=True)
     mfa_grace_days = fields.Integer(string="Days of grace")
     mfa_trusted_devices = fields.Boolean(string="Trusted devices allowed")
-    mfa_setup_by_mail = fields.Boolean(string="Confirm the set-up by e-mail")
+    mfa_setup_by_mail = fields.Boolean(string="Confirm the set-up by email")
     mfa_api_networks = fields.Text(string="Networks that may call the API")
     mfa_address = fields.Char(compute="_compute_mfa_address")
     mfa_core_policy = fields.Char(compute="_compute_mfa_core_policy")

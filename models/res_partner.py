@@ -2,7 +2,7 @@ from odoo import models
 
 
 class ResPartner(models.Model):
-    """A user's e-mail address stands on the contact, which has more doors than the user."""
+    """A user's email address stands on the contact, which has more doors than the user."""
 
     _inherit = "res.partner"
 

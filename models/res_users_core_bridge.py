@@ -222,7 +222,7 @@ class ResUsers(models.Model):
             request.session.setdefault("mfa_factor", "skip")
 
     def _mfa_check_mail_code(self, credential, env, check):
-        """Let core verify a code that it sent by e-mail, counted as codes of apps are.
+        """Let core verify a code that it sent by email, counted as codes of apps are.
 
         :raise WrongCode: for an account with MFA on, whose second factor is an app
         """
@@ -232,10 +232,10 @@ class ResUsers(models.Model):
         try:
             result = check(credential, env)
         except AccessDenied:
-            self._mfa_record_refusal("wrong code by e-mail")
+            self._mfa_record_refusal("wrong code by email")
             raise
         self.env["res.users.mfa.attempt"]._clear(self)
-        self.env["res.users.mfa.event"]._record("code_accepted", self, note="code by e-mail")
+        self.env["res.users.mfa.event"]._record("code_accepted", self, note="code by email")
         self._mfa_note_confirmed()
         return result
 

@@ -100,7 +100,7 @@ class ResUsersDevice(models.Model):
 
         A token that another browser family or platform presents is refused, and
         the refusal noted: the cookie has been copied. Nor is a device that was trusted
-        after a code by e-mail an app, where a policy asks for one by now.
+        after a code by email an app, where a policy asks for one by now.
         """
         if not token or not user._mfa_rules().trusted_devices:
             return self.browse()

@@ -30,9 +30,9 @@ class ResUsers(models.Model):
         help="When the days of grace of this user end.",
     )
     mfa_code_by_mail = fields.Boolean(
-        string="Code by e-mail",
+        string="Code by email",
         compute="_compute_mfa_app_required_by",
-        help="A code is sent by e-mail at each login, since there is no app.",
+        help="A code is sent by email at each login, since there is no app.",
     )
 
     @property

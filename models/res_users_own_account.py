@@ -12,7 +12,7 @@ from .leading_refusal import leading_refusal
 from .res_users_mfa_guarded import DOOR
 
 ADDRESSES = {"login", "email", "partner_id"}
-"""``partner_id`` too: the e-mail address is that of the contact."""
+"""``partner_id`` too: the email address is that of the contact."""
 KEYS = {"password", "new_password", "auth_passkey_key_ids"}
 
 
@@ -35,7 +35,7 @@ class ResUsers(models.Model):
     def _mfa_check_own_change(self, vals, then=None):
         """Refuse to change how the acting user logs in, without a fresh proof.
 
-        Core asks for the old password at most, and for nothing before a new e-mail
+        Core asks for the old password at most, and for nothing before a new email
         address. Holds for accounts with MFA on, for all calls by an API key, which proves
         nothing, and for sessions that miss the policy, where the address gets the code of
         the confirmation. Code in superuser mode outside of a request passes, and so does a
@@ -63,7 +63,7 @@ class ResUsers(models.Model):
         self._mfa_refuse_missing(misses)
         raise leading_refusal(
             self.env._(
-                "To change your password, passkeys, login or e-mail address, confirm first that "
+                "To change your password, passkeys, login or email address, confirm first that "
                 "it is you, with a code of your authenticator app or a recovery code."
             ),
             self.env.ref("auth_totp_mfa.action_confirm_identity").id,

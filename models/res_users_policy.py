@@ -163,7 +163,7 @@ class ResUsers(models.Model):
     def _mfa_type(self):
         """Answer for core's modules which code a login asks for.
 
-        Core's own answer for codes by e-mail knows its own key only. Who must enrol first
+        Core's own answer for codes by email knows its own key only. Who must enrol first
         has no code to give yet: modules offer whatever this says as a method.
         """
         kind = super()._mfa_type()
@@ -264,7 +264,7 @@ class ResUsers(models.Model):
         if level == BY_MAIL and not user.email:
             raise UserError(
                 self.env._(
-                    "This policy would lock you out: your own account has no e-mail address for "
+                    "This policy would lock you out: your own account has no email address for "
                     "the code. Enter one in your preferences, or add an authenticator app, first."
                 )
             )

@@ -18,7 +18,7 @@ from .mfa_policy import BY_APP
 _logger = logging.getLogger(__name__)
 
 MAIL_CODE_AGE = 3600
-"""Seconds for which the code of an e-mail is good, at least (``auth_totp_mail``)."""
+"""Seconds for which the code of an email is good, at least (``auth_totp_mail``)."""
 OF_THE_SETUP = (
     "mfa_setup",
     "mfa_setup_mailed",
@@ -40,7 +40,7 @@ class ResUsers(models.Model):
         To be asked of the user whom this session belongs to, or whose password it has
         passed.
 
-        :return: ``app``: the code of the new app; ``confirm``: a code sent by e-mail or a
+        :return: ``app``: the code of the new app; ``confirm``: a code sent by email or a
             help code; ``password``: once more, since it was given too long ago; ``None``:
             no policy leads this user here, and no second factor was just proven
         """
@@ -108,7 +108,7 @@ class ResUsers(models.Model):
             return None
         if not self.email:
             return self.env._(
-                "No e-mail address is known for your account, so no code can be sent."
+                "No email address is known for your account, so no code can be sent."
             )
         try:
             with self.env.cr.savepoint():
@@ -119,12 +119,12 @@ class ResUsers(models.Model):
             )
         except (UserError, MailDeliveryException, smtplib.SMTPException, OSError):
             _logger.warning("The code to set up an app could not be sent", exc_info=True)
-            return self.env._("The code could not be sent by e-mail.")
+            return self.env._("The code could not be sent by email.")
         session["mfa_setup_mailed"] = time.time()
         return None
 
     def _mfa_confirm_setup(self, code):
-        """Take the code sent by e-mail, or a help code.
+        """Take the code sent by email, or a help code.
 
         :raise AccessDenied: with a sentence for the person
         """
@@ -133,7 +133,7 @@ class ResUsers(models.Model):
         if not digits and not is_help:
             raise NoCode(
                 self.env._(
-                    "Enter the six digits of the e-mail, or the help code (12 letters and digits) "
+                    "Enter the six digits of the email, or the help code (12 letters and digits) "
                     "that your administrator told you."
                 )
             )
@@ -146,7 +146,7 @@ class ResUsers(models.Model):
                 self._mfa_note_confirmed()
 
     def _mfa_note_confirmed(self):
-        """Note in the session that this user gave a code sent by e-mail, or a help code."""
+        """Note in the session that this user gave a code sent by email, or a help code."""
         if request:
             request.session["mfa_setup_confirmed"] = {"uid": self.id, "at": time.time()}
 

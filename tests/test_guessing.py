@@ -1,7 +1,7 @@
 """Fifty guesses on every entry, and how many of them were compared with a secret.
 
 Comparing takes reading: an app's code is compared after a query that reads the secrets of
-the apps, a recovery or help code by a query that deletes it, a code sent by e-mail after one that
+the apps, a recovery or help code by a query that deletes it, a code sent by email after one that
 reads the time of the login. Those queries are counted as Odoo's cursor logs them.
 
 Entries that answer with an error (the identity check, the lock screen, the enabling) are in
@@ -31,7 +31,7 @@ READS = {
     "app": r'SELECT id, "secret_key" FROM "res_users_authenticator"',
     "recovery": r'DELETE FROM "res_users_recovery_code" WHERE user_id = \d+ AND code_hash',
     "help": r'DELETE FROM "res_users_help_code" WHERE user_id = \d+ AND code_hash',
-    # The time of the login, which the key of core's codes by e-mail is made of.
+    # The time of the login, which the key of core's codes by email is made of.
     "mail": r'SELECT .*"create_date".* FROM "res_users_log"',
 }
 

@@ -120,7 +120,7 @@ class TestDemands(PolicyCase):
         self.assertEqual(self.level_of(self.bob), BY_MAIL)
         self.assertEqual(
             self.settings_lines()[before:],
-            [("MFA C: Employees", "Optional → Code by e-mail or app")],
+            [("MFA C: Employees", "Optional → Code by email or app")],
         )
 
     def test_grace_of_old_and_new_accounts(self):
@@ -361,7 +361,7 @@ class TestPolicyScreen(SettingsScreen, PolicyCase):
         self.become_bare(email=False)
         with mute_logger("odoo.http"):
             answer = self.save_screen(mfa_policy_internal=BY_MAIL)
-        self.assertIn("no e-mail address", self.message_of(answer))
+        self.assertIn("no email address", self.message_of(answer))
 
     def test_without_grace_with_an_app(self):
         self.save(mfa_policy_internal=BY_APP, mfa_policy_sensitive=BY_APP)

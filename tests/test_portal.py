@@ -308,8 +308,8 @@ class TestPortalState(PortalCase):
         self.company.mfa_policy_portal = "mail"
         self.authenticate(self.portal.login, None, session_extra={"mfa_since": time.time()})
         text = self.text_of(self.page())
-        self.assertIn("Code by e-mail.", text)
-        self.assertIn(f"{self.company.name} requires a code by e-mail", text)
+        self.assertIn("Code by email.", text)
+        self.assertIn(f"{self.company.name} requires a code by email", text)
 
     def test_app(self):
         """Under a policy that asks for an app there is no button to disable, but one to replace."""

@@ -25,7 +25,7 @@ CODES = PAGES + "codes"
 REMINDER = PAGES + "reminder"
 HTML = {"Accept": "text/html"}
 WRONG = "000000"
-CONFIRM = "Code from the e-mail"
+CONFIRM = "Code from the email"
 
 
 class SetupCase(RecoveryCase):
@@ -67,7 +67,7 @@ class SetupCase(RecoveryCase):
         return logs.search_count(domain)
 
     def confirm_setup(self, page, code=None, user=None, **values):
-        """Give the code of the e-mail on ``page``; return the page that follows."""
+        """Give the code of the email on ``page``; return the page that follows."""
         values["confirmation"] = self.mail_code(user) if code is None else code
         return self.post(SETUP, page, **values)
 
@@ -148,7 +148,7 @@ class TestSetup(SetupCase):
         self.assertLoggedIn(self.bob)
         domain = [("user_id", "=", self.bob.id), ("kind", "in", ("code_accepted", "code_refused"))]
         lines = self.env["res.users.mfa.event"].sudo().search(domain)
-        self.assertIn(("code_accepted", "code by e-mail"), [(one.kind, one.note) for one in lines])
+        self.assertIn(("code_accepted", "code by email"), [(one.kind, one.note) for one in lines])
 
     def test_the_next_login_asks_for_the_code(self):
         self.require()
@@ -205,7 +205,7 @@ class TestSetup(SetupCase):
             self.url_open(SETUP + "?again=1")
         self.assertEqual(self.mails_sent(), 1)
         answer = self.post(SETUP, page, again="1", confirmation="")
-        self.assertIn("A new e-mail is on its way", answer.text)
+        self.assertIn("A new email is on its way", answer.text)
         self.assertNotIn("mfa_error", answer.text)
         self.assertEqual(self.mails_sent(), 2)
 
@@ -304,7 +304,7 @@ class TestSetup(SetupCase):
         self.bob.email = False
         self.require()
         page = self.begin()
-        self.assertIn("No e-mail address is known", page.text)
+        self.assertIn("No email address is known", page.text)
         self.assertIn("Ask your administrator for a help code", page.text)
         self.assertNotIn('name="again"', page.text)
         code = self.bob._mfa_make_help_code("no mail")
@@ -325,7 +325,7 @@ class TestSetup(SetupCase):
             "odoo.addons.mail.models.mail_render_mixin",
         ):
             page = self.begin()
-        self.assertIn("The code could not be sent by e-mail", page.text)
+        self.assertIn("The code could not be sent by email", page.text)
         self.assertIn("ask your administrator for a help code", page.text)
         self.assertNotIn("Use the last one", page.text, "there is none")
         self.assertConfirmation(page)
@@ -831,7 +831,7 @@ class TestReminder(SetupCase):
         self.assertNotIn(REMINDER, self.url_open("/odoo", headers=HTML).url)
 
     def test_mail_code_of_the_login_confirms_the_set_up(self):
-        """A code by e-mail was given a moment ago: no second one is asked for."""
+        """A code by email was given a moment ago: no second one is asked for."""
         self.require("mail")
         self.require("app", mfa_grace_days=3)
         page = self.post_password(self.bob)
@@ -891,7 +891,7 @@ class TestNotices(SetupCase):
         self.bob.email = False
         self.require("mail")
         page = self.post_password(self.bob)
-        self.assertIn("No e-mail address is known for your account", page.text)
+        self.assertIn("No email address is known for your account", page.text)
         self.assertIn("administrator for a help code", page.text)
         self.assertNotIn("Cannot send email", page.text)
         self.assertNotIn("sent via email", page.text)
@@ -938,7 +938,7 @@ class TestGuessingAtTheSetup(GuessCase, SetupCase):
         self.assertMailCodesAreVain(self.guess_on(self.url_open(SETUP)))
 
     def test_mail_code_with_a_new_mail_each(self):
-        """Another e-mail gives no more guesses."""
+        """Another email gives no more guesses."""
         page = self.begin()
 
         def guess(code):

@@ -1,4 +1,4 @@
-"""What is shown of an e-mail address to somebody who may not be its owner."""
+"""What is shown of an email address to somebody who may not be its owner."""
 
 
 def masked(address):

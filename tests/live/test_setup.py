@@ -10,7 +10,7 @@ SETUP = "/web/login/totp/setup"
 
 
 def make_strict_company():
-    """Return a new company that requires an app of its employees, and no code by e-mail."""
+    """Return a new company that requires an app of its employees, and no code by email."""
     company = admin_call("res.company", "create", {"name": "Strict"})
     admin_call("res.users", "write", [ADMIN_ID], {"company_ids": [(3, company)]})
     values = {"mfa_policy_internal": "app", "mfa_setup_by_mail": False}

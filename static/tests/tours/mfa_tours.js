@@ -424,7 +424,7 @@ tours.add("mfa_admin_policy", {
             trigger: "#mfa_policy_internal .o_radio_item:contains(Optional) input:checked",
         },
         choose("internal", "Authenticator app"),
-        choose("portal", "Code by e-mail or app"),
+        choose("portal", "Code by email or app"),
         { trigger: "#mfa_grace_days input", run: "edit 14" },
         { trigger: "#mfa_api_networks textarea", run: "edit office" },
         saveSettings,
