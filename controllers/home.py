@@ -32,8 +32,8 @@ class Home(AuthTotpMailHome):
             )
         if notice == "network":
             return request.env._(
-                "You were logged out: this account can be used only from the networks that the "
-                "administrator has set for it."
+                "You were logged out: this account can be used only from the networks that your "
+                "administrator has set. Connect from one of them."
             )
         if notice == "policy":
             return request.env._(

@@ -181,7 +181,9 @@ class IrHttp(models.AbstractModel):
             return
         env = request.env
         if credential.get("type") not in env.user._get_auth_methods():
-            raise AccessDenied(env._("This account has no such way to confirm who you are."))
+            raise AccessDenied(
+                env._("This account has no such way to confirm who you are. Choose another one.")
+            )
         if not all(isinstance(value, str) for value in credential.values()):
             raise NoCode(env._("Enter what is asked as text."))
         if "token" in credential or credential["type"].startswith("totp"):

@@ -68,7 +68,7 @@ class MfaOneTimeCode(models.AbstractModel):
         if not self.env.cr.fetchone():
             raise WrongCode(
                 self.env._(
-                    "This code is not valid. Each code works once, and new codes void old ones. "
+                    "This code is not valid. Each code works once, and new codes replace old ones. "
                     "Try another one."
                 )
             )

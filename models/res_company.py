@@ -37,7 +37,7 @@ def _since():
 
 
 def _before():
-    return fields.Selection([(level, level) for level in LEVELS], groups=fields.NO_ACCESS)
+    return fields.Selection(LEVEL_NAMES, groups=fields.NO_ACCESS)
 
 
 class ResCompany(models.Model):
@@ -51,26 +51,28 @@ class ResCompany(models.Model):
     mfa_grace_days = fields.Integer(
         string="Days of grace",
         groups="base.group_system",
-        help="Days that a user has to set up an authenticator app, from the start of the policy "
-        "or the creation of the account, whichever is later.",
+        help="How long a person may put off setting up a required app, from the start of the "
+        "policy or the creation of the account, whichever is later. 0: at the next login.",
     )
     mfa_trusted_devices = fields.Boolean(
         string="Trusted devices allowed",
         default=True,
         groups="base.group_system",
-        help="Offer “Don't ask again on this device”.",
+        help="Offer “Don't ask again on this device”. Turning this off forgets all trusted devices "
+        "of these users for good.",
     )
     mfa_setup_by_mail = fields.Boolean(
         string="Confirm the set-up by email",
         default=True,
         groups="base.group_system",
-        help="Ask for a code sent by email before somebody sets up an app that this policy "
-        "requires.",
+        help="Ask for a code sent by email, or an administrator's help code, before somebody sets "
+        "up a required app at login.",
     )
     mfa_api_networks = fields.Text(
         string="Networks that may call the API",
         groups="base.group_system",
-        help="In CIDR form, one on a line. Empty: from anywhere.",
+        help="XML-RPC, JSON-RPC and JSON-2 are answered only there, whatever the key. Empty: "
+        "everywhere.",
     )
     mfa_policy_sensitive_since = _since()
     mfa_policy_internal_since = _since()
@@ -78,18 +80,11 @@ class ResCompany(models.Model):
     mfa_policy_sensitive_before = _before()
     mfa_policy_internal_before = _before()
     mfa_policy_portal_before = _before()
-    mfa_policy_changed = fields.Datetime(
-        groups=fields.NO_ACCESS,
-        copy=False,
-        help="When grace or the sensitive groups last changed, which may let a choice hold that "
-        "began long ago: sessions that do not meet it go on for an hour.",
-    )
-
-    mfa_tightened = fields.Datetime(
-        groups=fields.NO_ACCESS,
-        copy=False,
-        help="When the policy or the networks last became stricter.",
-    )
+    # When grace or the sensitive groups last changed, which may let a choice hold that
+    # began long ago: sessions that do not meet it go on for an hour.
+    mfa_policy_changed = _since()
+    # When the policy or the networks last became stricter.
+    mfa_tightened = _since()
 
     @api.constrains("mfa_grace_days")
     def _check_mfa_grace_days(self):

@@ -32,35 +32,13 @@ class ResConfigSettings(models.TransientModel):
 
     _inherit = "res.config.settings"
 
-    mfa_secure_cookie = fields.Boolean(
-        string="Secure cookie",
-        help="Browsers send the cookie of a trusted device over HTTPS only. Turn this off "
-        "only where people reach Odoo over plain HTTP.",
-    )
-    mfa_trusted_device_age = fields.Integer(
-        string="Trusted devices",
-        help="Days until a trusted device is asked for a code again.",
-    )
-    mfa_login_timeout = fields.Integer(
-        string="Login time-out",
-        help="Minutes that a person has between password and code.",
-    )
-    mfa_session_age = fields.Integer(
-        string="Session age",
-        help="Days after which a person who logged in with a second factor logs in again.",
-    )
-    mfa_help_code_age = fields.Integer(
-        string="Help codes",
-        help="Minutes for which a help code that an administrator made is good.",
-    )
-    mfa_session_extend = fields.Boolean(
-        string="Extend sessions in use",
-        help="Each day with real use starts the session age anew.",
-    )
-    mfa_event_retention = fields.Integer(
-        string="Keep two-factor events",
-        help="Days after which a line of the trail is deleted: 90 at least.",
-    )
+    mfa_secure_cookie = fields.Boolean(string="Secure cookie")
+    mfa_trusted_device_age = fields.Integer(string="Trusted devices")
+    mfa_login_timeout = fields.Integer(string="Login time-out")
+    mfa_session_age = fields.Integer(string="Session age")
+    mfa_help_code_age = fields.Integer(string="Help codes")
+    mfa_session_extend = fields.Boolean(string="Extend sessions in use")
+    mfa_event_retention = fields.Integer(string="Keep two-factor events")
 
     mfa_encryption = fields.Text(compute="_compute_mfa_encryption")
     mfa_old_api_keys = fields.Integer(compute="_compute_mfa_old_api_keys")
@@ -108,9 +86,19 @@ class ResConfigSettings(models.TransientModel):
     def _compute_mfa_core_policy(self):
         """Name whom core's own key asks for a code, where another module has set it."""
         policy = self.env["ir.config_parameter"].sudo().get_param(POLICY)
-        everybody, employees = self.env._("everybody"), self.env._("employees")
-        who = {"all_required": everybody, "employee_required": employees}
-        self.mfa_core_policy = who.get(policy)
+        sentences = {
+            "all_required": self.env._(
+                "Another app asks all users of all companies for a code, by the system parameter "
+                "%(key)s.",
+                key=POLICY,
+            ),
+            "employee_required": self.env._(
+                "Another app asks the employees of all companies for a code, by the system "
+                "parameter %(key)s.",
+                key=POLICY,
+            ),
+        }
+        self.mfa_core_policy = sentences.get(policy)
 
     def _compute_mfa_encryption(self):
         self.mfa_encryption = "\n".join(self._mfa_describe_encryption())

@@ -34,17 +34,19 @@ class ResUsers(models.Model):
         copy=False,
         readonly=True,
         groups=fields.NO_ACCESS,
-        help="When two-factor authentication was enabled; empty while it is off.",
     )
+    """When two-factor authentication was enabled; empty while it is off."""
     mfa_epoch = fields.Integer(
         copy=False,
         readonly=True,
         groups=fields.NO_ACCESS,
-        help="Part of the session token: each change of a factor raises it, which ends "
-        "the sessions. NULL until the first change, so that installing ends none.",
     )
+    """Part of the session token: each change of a factor raises it, which ends the sessions.
+
+    NULL until the first change, so that installing ends none.
+    """
     mfa_enabled = fields.Boolean(
-        string="Two-factor authentication",
+        string="Two-factor enabled",
         compute="_compute_mfa_enabled",
         search="_search_mfa_enabled",
     )
@@ -112,7 +114,9 @@ class ResUsers(models.Model):
         """:raise AccessError: unless this is the user who acts"""
         self._mfa_refuse_superuser()
         if self != self.env.user:
-            raise AccessError(self.env._("Only the owner of an account can do this."))
+            raise AccessError(
+                self.env._("Only the owner of an account can do this. Ask them to do it.")
+            )
 
     @api.model
     def _mfa_refuse_superuser(self):
@@ -137,7 +141,9 @@ class ResUsers(models.Model):
         if self <= actor:
             return
         if not actor._is_admin():
-            raise AccessError(self.env._("Only an administrator can do this for somebody else."))
+            raise AccessError(
+                self.env._("Only an administrator can do this for somebody else. Ask yours.")
+            )
         self.check_access("write")
         for user in self.sudo():
             # The portal's group is no right that an employee lacks.
@@ -381,7 +387,7 @@ class ResUsers(models.Model):
         self._mfa_check_not_exempt()
         self.env["res.users.authenticator"]._check_room_for(self)
         wizard = self.env["res.users.authenticator.create"]._start()
-        return wizard._mfa_dialog(self.env._("Add an Authenticator App"))
+        return wizard._mfa_dialog(self.env._("Add an authenticator app"))
 
     @check_identity
     def action_mfa_enable(self):
@@ -394,7 +400,7 @@ class ResUsers(models.Model):
         return (
             self.env["res.users.mfa.enable"]
             ._start()
-            ._mfa_dialog(self.env._("Enable Two-Factor Authentication"))
+            ._mfa_dialog(self.env._("Enable two-factor authentication"))
         )
 
     @check_identity

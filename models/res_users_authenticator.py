@@ -25,7 +25,7 @@ class ResUsersAuthenticator(models.Model):
 
     _name = "res.users.authenticator"
     _inherit = "res.users.mfa.guarded"
-    _description = "Authenticator App"
+    _description = "Authenticator app"
     _order = "id"
 
     name = fields.Char(required=True, readonly=True)
@@ -44,7 +44,7 @@ class ResUsersAuthenticator(models.Model):
     last_used = fields.Datetime(readonly=True, copy=False)
 
     _name_uniq = models.Constraint(
-        "UNIQUE (user_id, name)", "You already have an app of this name."
+        "UNIQUE (user_id, name)", "You already have an app of this name. Choose another name."
     )
 
     def init(self):
@@ -219,7 +219,7 @@ class ResUsersAuthenticator(models.Model):
         self.ensure_one()
         self.user_id._mfa_check_self()
         wizard = self.env["res.users.authenticator.rename"]._start(self)
-        return wizard._mfa_dialog(self.env._("Rename the App"))
+        return wizard._mfa_dialog(self.env._("Rename the app"))
 
     @check_identity
     def action_remove(self):

@@ -109,10 +109,10 @@ class ResUsers(models.Model):
         """Mail that somebody, who knows the password, gave so many wrong codes."""
         if closed:
             self._mfa_notify(
-                lambda user: user.env._("Security Update: App Codes Closed"),
+                lambda user: user.env._("Security Update: App Codes Locked"),
                 lambda user: user.env._(
                     "%(failures)d wrong codes in a row were given for your account. Codes of apps "
-                    "are closed until you log in with a recovery code or a passkey, or an "
+                    "are locked until you log in with a recovery code or a passkey, or an "
                     "administrator helps you. Whoever gave them knows your password.",
                     failures=failures,
                 ),

@@ -269,7 +269,7 @@ class ResUsers(models.Model):
         self._mfa_check_self()
         self._mfa_check_not_exempt()
         wizard = self.env["res.users.authenticator.create"]._start(replace=True)
-        return wizard._mfa_dialog(self.env._("Replace the Authenticator App"))
+        return wizard._mfa_dialog(self.env._("Replace the authenticator app"))
 
     def _totp_try_setting(self, secret, code):
         """Enrol an app for the current user if ``code`` proves it, as core does.
@@ -298,7 +298,7 @@ class ResUsers(models.Model):
         users._mfa_check_may_disable()
         users._mfa_disable()
         message = self.env._(
-            "Two-factor authentication disabled for the following user(s): %(names)s",
+            "Two-factor authentication is disabled now: %(names)s",
             names=", ".join(users.mapped("name")),
         )
         after = self.env.user._mfa_action_after(users)

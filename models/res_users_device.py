@@ -19,7 +19,7 @@ class ResUsersDevice(models.Model):
 
     _name = "res.users.device"
     _inherit = "res.users.mfa.guarded"
-    _description = "Trusted Device"
+    _description = "Trusted device"
     _order = "id desc"
 
     name = fields.Char(required=True, readonly=True)
@@ -28,13 +28,15 @@ class ResUsersDevice(models.Model):
     )
     token_hash = fields.Char(required=True, readonly=True, copy=False, groups=fields.NO_ACCESS)
     fingerprint = fields.Char(readonly=True, copy=False, groups=fields.NO_ACCESS)
-    added_from = fields.Char(readonly=True, help="Address, and place where it is known.")
+    added_from = fields.Char(
+        string="Added from", readonly=True, help="Address, and place where it is known."
+    )
     last_ip = fields.Char(string="Last address", readonly=True)
-    last_used = fields.Datetime(readonly=True)
+    last_used = fields.Datetime(string="Last used", readonly=True)
     expires_at = fields.Datetime(required=True, readonly=True, groups=fields.NO_ACCESS)
     expiration_date = fields.Datetime(string="Expires", compute="_compute_expiration_date")
 
-    _token_hash_uniq = models.Constraint("UNIQUE (token_hash)", "A token is issued once.")
+    _token_hash_uniq = models.Constraint("UNIQUE (token_hash)")
 
     @api.depends("expires_at", "create_date", "user_id")
     def _compute_expiration_date(self):

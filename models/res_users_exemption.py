@@ -109,7 +109,7 @@ class ResUsers(models.Model):
         self.ensure_one()
         self._mfa_check_may_set_networks()
         dialog = self.env["res.users.mfa.exemption"]._start_for(self)
-        return dialog._mfa_dialog(self.env._("Exemption and Networks"))
+        return dialog._mfa_dialog(self.env._("Exemption and networks"))
 
     def _mfa_check_may_set_networks(self):
         """:raise AccessError: as :meth:`_mfa_check_rank`; UserError: for oneself"""

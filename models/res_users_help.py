@@ -18,7 +18,7 @@ class ResUsers(models.Model):
         """
         self._mfa_check_may_help()
         dialog = self.env["res.users.mfa.help"]._start(self)
-        return dialog._mfa_dialog(self.env._("Help with Two-Factor Authentication"))
+        return dialog._mfa_dialog(self.env._("Help with two-factor authentication"))
 
     def _mfa_check_may_help(self):
         """Refuse to help oneself, or somebody above one's rank.
@@ -34,8 +34,8 @@ class ResUsers(models.Model):
         if self.env.user in self:
             raise UserError(
                 self.env._(
-                    "Your own account is among them: change it in Preferences ▸ Security. If you "
-                    "have lost your app, ask another administrator."
+                    "Your own account is among them: change it in My Preferences ▸ Security. If "
+                    "you have lost your app, ask another administrator."
                 )
             )
 

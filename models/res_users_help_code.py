@@ -9,7 +9,7 @@ class ResUsersHelpCode(models.Model):
 
     _name = "res.users.help.code"
     _inherit = "mfa.one.time.code"
-    _description = "Help Code"
+    _description = "Help code"
     _code_length = tokens.HELP_LENGTH
 
     expires_at = fields.Datetime(required=True, readonly=True, groups=fields.NO_ACCESS)

@@ -45,11 +45,10 @@ class ResUsersMfaAttempt(models.Model):
     user_id = fields.Integer(required=True, readonly=True)
     counter = fields.Char(required=True, readonly=True, default="app")
     failures = fields.Integer(required=True, readonly=True)
-    last_try = fields.Float(
-        required=True, readonly=True, digits=(16, 3), help="Unix time in seconds."
-    )
+    last_try = fields.Float(required=True, readonly=True, digits=(16, 3))
+    """Unix time in seconds."""
 
-    _user_uniq = models.Constraint("UNIQUE (user_id, counter)", "One row a user and counter.")
+    _user_uniq = models.Constraint("UNIQUE (user_id, counter)")
 
     @api.model
     def _get_counter(self, kind):
@@ -87,7 +86,7 @@ class ResUsersMfaAttempt(models.Model):
         if kind == "app" and failures >= CLOSED_AFTER and wait:
             raise CodesClosed(
                 self.env._(
-                    "Too many wrong codes: codes of apps are closed for this account. Use a "
+                    "Too many wrong codes: codes of apps are locked for this account. Use a "
                     "recovery code or a passkey, or ask your administrator for help."
                 )
             )
@@ -100,12 +99,10 @@ class ResUsersMfaAttempt(models.Model):
     def _explain_wait(self, has_recovery, minutes):
         if has_recovery:
             return self.env._(
-                "Too many wrong codes. Try again in %(minutes)d minute(s), or use a recovery code.",
+                "Too many wrong codes. Minutes to wait: %(minutes)d. Or use a recovery code.",
                 minutes=minutes,
             )
-        return self.env._(
-            "Too many wrong codes. Try again in %(minutes)d minute(s).", minutes=minutes
-        )
+        return self.env._("Too many wrong codes. Minutes to wait: %(minutes)d.", minutes=minutes)
 
     @api.model
     def _reserve_in(self, cr, user_id, counter, now):

@@ -66,7 +66,7 @@ class ResUsersMfaEvent(models.Model):
     """
 
     _name = "res.users.mfa.event"
-    _description = "Two-Factor Authentication Event"
+    _description = "Two-factor event"
     _order = "date desc, id desc"
     _log_access = False
     _allow_sudo_commands = False
@@ -290,9 +290,7 @@ class ResUsersMfaEvent(models.Model):
 
     @api.model
     def _refuse(self):
-        raise AccessError(
-            self.env._("The trail of two-factor events is kept as it is: lines are never edited.")
-        )
+        raise AccessError(self.env._("Two-factor events are kept as they are: none can be edited."))
 
     # pylint: disable=method-required-super
     @api.model_create_multi

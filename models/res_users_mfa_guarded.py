@@ -15,7 +15,7 @@ def check_door(env):
     if env.context.get("mfa_door") is not DOOR:
         raise AccessError(
             env._(
-                "Second factors are changed only by the buttons in Preferences ▸ Security "
+                "Second factors are changed only by the buttons in My Preferences ▸ Security "
                 "and on the user form, never directly."
             )
         )

@@ -194,8 +194,8 @@ class ResUsers(models.Model):
             self._mfa_record_address("login")
             raise AccessDenied(
                 self.env._(
-                    "This account can be used only from the networks that the administrator has "
-                    "set for it."
+                    "This account can be used only from the networks that your administrator has "
+                    "set. Connect from one of them."
                 )
             )
 

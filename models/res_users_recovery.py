@@ -51,7 +51,7 @@ class ResUsers(models.Model):
             self._mfa_notify(
                 lambda user: user.env._("Security Update: New Recovery Codes"),
                 lambda user: user.env._(
-                    "New recovery codes were made for your account. The old ones are void."
+                    "New recovery codes were made for your account. The old ones no longer work."
                 ),
             )
         return codes

@@ -12,5 +12,5 @@ class ResUsersRecoveryCode(models.Model):
 
     _name = "res.users.recovery.code"
     _inherit = "mfa.one.time.code"
-    _description = "Recovery Code"
+    _description = "Recovery code"
     _code_length = tokens.RECOVERY_LENGTH

@@ -107,9 +107,7 @@ class ResUsers(models.Model):
         if time.time() - session.get("mfa_setup_mailed", 0) < MAIL_CODE_AGE and not again:
             return None
         if not self.email:
-            return self.env._(
-                "No email address is known for your account, so no code can be sent."
-            )
+            return self.env._("No email address is known for your account, so no code can be sent.")
         try:
             with self.env.cr.savepoint():
                 self._send_totp_mail_code()

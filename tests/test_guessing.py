@@ -509,7 +509,7 @@ class TestWaiting(GuessCase):
         self.assertEqual(self.rows(), {"app": 100})
         subjects = self.env["mail.mail"].sudo().search([]).mapped("subject")
         self.assertEqual(subjects.count("Security Update: Wrong Codes"), 1)
-        self.assertEqual(subjects.count("Security Update: App Codes Closed"), 1)
+        self.assertEqual(subjects.count("Security Update: App Codes Locked"), 1)
 
     def close(self):
         self.attempts._mfa_open_door().create(

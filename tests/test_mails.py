@@ -39,11 +39,11 @@ class TestMails(TrailCase):
             ("Authenticator App Added", "Third", lambda: ann._mfa_enrol("Third", SECRET, 1)),
             ("Authenticator App Removed", "Tablet", self.remove_app),
             ("Recovery Code Used", "9", lambda: ann._mfa_check_code(recovery[0])),
-            ("New Recovery Codes", "void", ann._mfa_make_recovery_codes),
+            ("New Recovery Codes", "no longer work", ann._mfa_make_recovery_codes),
             ("Help Code Made", "phone", lambda: ann._mfa_make_help_code("Lost")),
             ("Help Code Used", "help code", self.use_help_code),
             ("Wrong Codes", "5 wrong codes", lambda: ann._mfa_tell_locked("app", 5)),
-            ("App Codes Closed", "100 wrong codes", lambda: ann._mfa_tell_locked("app", 100)),
+            ("App Codes Locked", "100 wrong codes", lambda: ann._mfa_tell_locked("app", 100)),
             ("Two-factor Authentication Reset", "reset", lambda: ann._mfa_reset("Lost")),
         )
 

@@ -202,7 +202,7 @@ class TestRecoveryCodes(RecoveryCase):
             {"user_id": self.ann.id, "counter": "app", "failures": 100, "last_try": time.time()}
         )
         page = self.post_password(self.ann)
-        self.assertIn("codes of apps are closed", self.post_code(page, code_of(SECRET)).text)
+        self.assertIn("codes of apps are locked", self.post_code(page, code_of(SECRET)).text)
         self.use_code(self.codes[0])
         self.new_browser()
         self.log_in()
@@ -374,7 +374,7 @@ class TestRecoveryLogin(RecoveryCase):
         self.assertIn("/my", answer.url)
         self.assertEqual([name for name, _secret in self.apps_of(paul)], ["New phone"])
         page = self.url_open("/my/security")
-        self.assertIn("Codes left: <b>9</b>", page.text)
+        self.assertIn("Recovery codes left: <b>9</b>", page.text)
         page = self.url_open(PAGES + "codes?redirect=/my/security")
         self.assertEqual(len(self.codes_on(self.post(PAGES + "codes", page))), 10)
 

@@ -305,7 +305,7 @@ class TestSetup(SetupCase):
         self.require()
         page = self.begin()
         self.assertIn("No email address is known", page.text)
-        self.assertIn("Ask your administrator for a help code", page.text)
+        self.assertIn("ask your administrator for a help code", page.text)
         self.assertNotIn('name="again"', page.text)
         code = self.bob._mfa_make_help_code("no mail")
         self.set_up(self.confirm_setup(page, code))

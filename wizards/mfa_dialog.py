@@ -51,7 +51,7 @@ class MfaDialog:
             raise UserError(self.env._("This dialog has expired. Please open it again."))
         self.ensure_one()
         if self.sudo().create_uid != self.env.user:
-            raise AccessError(self.env._("This dialog belongs to somebody else."))
+            raise AccessError(self.env._("This dialog belongs to somebody else. Open your own."))
 
     def _mfa_forget(self):
         open_door(self).unlink()

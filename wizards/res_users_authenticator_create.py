@@ -21,15 +21,16 @@ class ResUsersAuthenticatorCreate(MfaDialog, models.TransientModel):
     """
 
     _name = "res.users.authenticator.create"
-    _description = "Enrolment of an Authenticator App"
+    _description = "Enrolment of an authenticator app"
     _typed_fields = frozenset({"name", "confirmation_code"})
 
-    name = fields.Char(required=True, help="How you will recognise this app, such as “My phone”.")
+    name = fields.Char(required=True)
     qr_code = fields.Binary(string="QR code", compute="_compute_secret_key")
     secret_key = fields.Char(string="Key", compute="_compute_secret_key")
     otpauth_uri = fields.Char(string="Link to the app", compute="_compute_secret_key")
-    confirmation_code = fields.Char(help="The six digits that the app shows once it knows the key.")
-    replace = fields.Boolean(readonly=True, help="Remove the apps that there are until now.")
+    confirmation_code = fields.Char(string="Authentication code")
+    replace = fields.Boolean(readonly=True)
+    """Remove the apps that there are until now."""
 
     def init(self):
         super().init()

@@ -7,7 +7,7 @@ from .mfa_dialog import MfaDialog
 
 class ResUsersAuthenticatorRename(MfaDialog, models.TransientModel):
     _name = "res.users.authenticator.rename"
-    _description = "New Name of an Authenticator App"
+    _description = "New name of an authenticator app"
     _typed_fields = frozenset({"name"})
 
     authenticator_id = fields.Many2one(

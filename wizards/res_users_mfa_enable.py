@@ -9,7 +9,7 @@ from .mfa_dialog import MfaDialog
 
 class ResUsersMfaEnable(MfaDialog, models.TransientModel):
     _name = "res.users.mfa.enable"
-    _description = "Enabling of Two-Factor Authentication"
+    _description = "Enable two-factor authentication"
     _typed_fields = frozenset({"confirmation_code"})
 
     confirmation_code = fields.Char()

@@ -10,7 +10,7 @@ class ResUsersMfaExemption(MfaDialog, models.TransientModel):
     """From where an account may be used, and whether it needs no second factor there."""
 
     _name = "res.users.mfa.exemption"
-    _description = "Exemption from Two-Factor Authentication"
+    _description = "Exemption and networks"
     _typed_texts = frozenset({"exempt_networks", "api_networks"})
     _typed_fields = frozenset({"exempt", "reason"}) | _typed_texts
 

@@ -13,7 +13,7 @@ class ResUsersMfaHelp(MfaDialog, models.TransientModel):
     """
 
     _name = "res.users.mfa.help"
-    _description = "Help with Two-Factor Authentication"
+    _description = "Help with two-factor authentication"
     _typed_fields = frozenset({"choice", "reason", "remove_passkeys", "remove_api_keys"})
 
     user_ids = fields.Many2many("res.users", readonly=True, context={"active_test": False})

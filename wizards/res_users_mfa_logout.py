@@ -10,15 +10,15 @@ class ResUsersMfaLogout(MfaDialog, models.TransientModel):
     """Asks who logs out one of their trusted browsers whether it stays trusted."""
 
     _name = "res.users.mfa.logout"
-    _description = "Logging out of a Trusted Device"
+    _description = "Log out"
 
     trusted_device_ids = fields.Many2many("res.users.device", readonly=True)
     names = fields.Char(compute="_compute_names")
     identifiers = fields.Char(
         readonly=True,
         groups=fields.NO_ACCESS,
-        help="The sessions to end, separated by spaces; empty: all but the present one.",
     )
+    """The sessions to end, separated by spaces; empty: all but the present one."""
 
     @api.depends("trusted_device_ids")
     def _compute_names(self):
@@ -34,7 +34,7 @@ class ResUsersMfaLogout(MfaDialog, models.TransientModel):
         """
         identifiers = set(sessions.mapped("session_identifier")) if sessions else ()
         wizard = self._start(trusted_device_ids=trusted.ids, identifiers=" ".join(identifiers))
-        return wizard._mfa_dialog(self.env._("Log Out"))
+        return wizard._mfa_dialog(self.env._("Log out"))
 
     @check_identity
     def action_log_out(self):

@@ -17,7 +17,7 @@ export class HelpCodesDialog extends Component {
     static props = { close: Function, codes: Array, message: { type: String, optional: true } };
 
     setup() {
-        this.title = this.props.codes.length > 1 ? _t("Help Codes") : _t("Help Code");
+        this.title = this.props.codes.length > 1 ? _t("Help codes") : _t("Help code");
     }
 
     formatUntil(validUntil) {

@@ -22,13 +22,13 @@ export const mfaRecoveryNoticeService = {
         };
         const close = notification.add(
             left
-                ? _t("Recovery codes left: %s. Make new ones before you need the last.", left)
+                ? _t("Recovery codes left: %(left)s. Make new ones before you need the last.", { left })
                 : _t("You have no recovery codes: without your phone you would be locked out."),
             {
                 type: "warning",
                 sticky: true,
                 onClose: () => made || rpc("/mfa/recovery/dismiss"),
-                buttons: [{ name: _t("Make codes"), primary: true, onClick: makeCodes }],
+                buttons: [{ name: _t("Make recovery codes"), primary: true, onClick: makeCodes }],
             }
         );
     },

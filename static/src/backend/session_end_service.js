@@ -32,7 +32,7 @@ export const mfaSessionEndService = {
         const tell = (end) => {
             const when = DateTime.fromSeconds(end).toLocaleString(DateTime.DATETIME_SHORT);
             notification.add(
-                _t("You will be logged out on %s. Log in again when it suits you.", when),
+                _t("You will be logged out on %(when)s. Log in again when it suits you.", { when }),
                 {
                     type: "warning",
                     sticky: true,

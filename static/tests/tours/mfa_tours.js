@@ -217,7 +217,7 @@ tours.add("mfa_disable_and_enable", {
         ...enrol(confirmPassword("mfa_carl_password")),
         { trigger: ".modal button[name=action_totp_disable]", run: "click" },
         { trigger: ".modal footer button:contains(Disable)", run: "click" },
-        { trigger: ".o_notification:contains(Two-factor authentication disabled)" },
+        { trigger: ".o_notification:contains(Two-factor authentication is disabled now)" },
         {
             content: "the apps are kept",
             trigger: ".modal [name=mfa]:contains(Your apps are kept):has(.o_kanban_record)",
@@ -255,19 +255,19 @@ tours.add("mfa_new_recovery_codes", {
     steps: () => [
         insideOdoo,
         ...openPreferences(),
-        { trigger: ".modal [name=mfa_recovery]:contains(Few are left)" },
+        { trigger: ".modal [name=mfa_recovery]:contains(Make new ones before)" },
         {
             trigger: "button[name=action_mfa_recovery_codes]:contains(Make new)",
             run: "click",
         },
         {
-            content: "the old ones become void, so it asks",
-            trigger: ".modal:contains(become void) footer button:contains(Make new codes)",
+            content: "the old ones no longer work then, so it asks",
+            trigger: ".modal:contains(no longer work) footer button:contains(Make new recovery codes)",
             run: "click",
         },
         ...confirmAfterWrongCode("mfa_ann_password"),
         ...keepRecoveryCodes(),
-        { trigger: ".modal [name=mfa_recovery]:not(:contains(Few are left))" },
+        { trigger: ".modal [name=mfa_recovery]:not(:contains(Make new ones before))" },
     ],
 });
 
@@ -279,7 +279,7 @@ tours.add("mfa_recovery_notice", {
         ...giveCode({ remember: false }),
         insideOdoo,
         {
-            trigger: ".o_notification:contains(no recovery codes) button:contains(Make codes)",
+            trigger: ".o_notification:contains(no recovery codes) button:contains(Make recovery codes)",
             run: "click",
         },
         ...confirmPassword("mfa_ann_password"),
@@ -306,7 +306,7 @@ tours.add("mfa_administrator_disables", {
             },
         },
         { trigger: ".modal button:contains(Confirm Password)", run: "click" },
-        { trigger: ".o_notification:contains(Two-factor authentication disabled)" },
+        { trigger: ".o_notification:contains(Two-factor authentication is disabled now)" },
         { trigger: "td.o_data_cell:contains(mfa_ann)", run: "click" },
         { trigger: "a.nav-link:contains(Security)", run: "click" },
         { trigger: "[name=auth_2fa]:contains(Disabled):has(.o_kanban_record:contains(Phone))" },
@@ -469,7 +469,7 @@ tours.add("mfa_replace_app", {
             trigger: ".modal [name=confirmation_code] input",
             run: (helpers) => typeCode(helpers, ".modal [name=confirmation_code] input", 0),
         },
-        { trigger: ".modal footer button:contains(Replace the app)", run: "click" },
+        { trigger: ".modal footer button:contains(Replace app)", run: "click" },
         ...keepRecoveryCodes(),
         {
             trigger:
@@ -564,7 +564,7 @@ tours.add("mfa_setup_portal", {
 tours.add("mfa_reminder", {
     steps: () => [
         ...logIn("mfa_carl"),
-        { trigger: ".o_mfa_card:contains(Set yours up by)" },
+        { trigger: ".o_mfa_card:contains(required from this time on)" },
         { trigger: "button:contains(Later)", run: "click", expectUnloadPage: true },
         insideOdoo,
         ...givePassword("mfa_carl"),
