@@ -422,7 +422,7 @@ class TestFewCodes(RecoveryCase):
             [stored.ids, kept],
         )
         page = self.use_code(codes[0])
-        self.assertIn("it was your last one", page.text)
+        self.assertIn("It was your last one", page.text)
         self.assertEqual(self.codes_left_in_web_client(), 0)
         answer = self.post(PAGES + "lost", page, answer="codes")
         self.assertPage(answer, "codes")
