@@ -42,8 +42,9 @@ def normalise(raw: str, target: str) -> int:
 
 def merge(template: str, *paths: str) -> int:
     terms = polib.pofile(template)
+    """Keep what is translated and not fuzzy; an empty file begins its language."""
     for path in paths:
-        old = polib.pofile(path) if Path(path).exists() else polib.POFile()
+        old = polib.pofile(path)
         known = {entry.msgid: entry for entry in old if not entry.obsolete and not entry.fuzzy}
         merged = polib.POFile()
         merged.header = terms.header
