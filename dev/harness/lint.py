@@ -1,15 +1,25 @@
-"""`dev/lint`: style, Odoo's conventions, XML and README.rst."""
+"""`dev/lint`: style, Odoo's conventions, XML, README.rst and translations."""
 
 import argparse
 import os
 import subprocess
 from pathlib import Path
 
-from . import console, environment, state
+from . import console, environment, i18n, state
 from .console import say
 
 DOCUMENTS = Path(__file__).with_name("documents.py")
-CHECKS = ("ruff-check", "ruff-format", "pylint-odoo", "xml", "readme")
+TRANSLATIONS = Path(__file__).with_name("translations.py")
+CHECKS = (
+    "ruff-check",
+    "ruff-format",
+    "pylint-odoo",
+    "xml",
+    "readme",
+    "harness",
+    "translations",
+    "template",
+)
 
 
 def main() -> int:
@@ -44,6 +54,8 @@ def _main(options: argparse.Namespace) -> int:
 
 def _run(check: str, python: str) -> int:
     """Run one check and return its exit status."""
+    if check == "template":
+        return i18n.check_template()
     addons = state.addons_folder("addons", {state.ADDON: state.CHECKOUT})
     commands = {
         "ruff-check": ["-m", "ruff", "check", "--quiet", "."],
@@ -51,6 +63,8 @@ def _run(check: str, python: str) -> int:
         "pylint-odoo": ["-m", "pylint", f"--rcfile={state.CHECKOUT}/.pylintrc", state.ADDON],
         "xml": [str(DOCUMENTS), "xml"],
         "readme": [str(DOCUMENTS), "readme"],
+        "harness": ["-m", "unittest", "--buffer", "--quiet", "harness.test_translations"],
+        "translations": [str(TRANSLATIONS), *i18n.files()],
     }
     env = {
         **os.environ,
@@ -59,5 +73,6 @@ def _run(check: str, python: str) -> int:
         "PYLINTHOME": str(state.OWN / "pylint"),
     }
     # pylint-odoo takes the addon's name from its folder, which a checkout need not bear.
-    folder = addons if check == "pylint-odoo" else state.CHECKOUT
+    folders = {"pylint-odoo": addons, "harness": state.CHECKOUT / "dev"}
+    folder = folders.get(check, state.CHECKOUT)
     return subprocess.run([python, *commands[check]], cwd=folder, env=env).returncode

@@ -21,7 +21,7 @@ LOG_LINE = re.compile(
     r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d+ \d+ (?P<level>[A-Z]+) (?P<db>\S+) (?P<logger>\S+): "
     r"(?P<text>.*?) *$"
 )
-MAKE_ASSETS = b"env['ir.qweb']._pregenerate_assets_bundles(); env.cr.commit()"
+MAKE_ASSETS = "env['ir.qweb']._pregenerate_assets_bundles(); env.cr.commit()"
 SHOWN = 40  # lines of an error
 START_LIMIT = 120.0  # seconds until a server must answer
 
@@ -74,15 +74,15 @@ class Bench:
             state.refuse_full_disk()
             raise Failure(f"Odoo failed (log: {log}).\n{last_error(log)}")
 
-    def _make_assets(self, name: str, log: Path) -> None:
-        """Make the scripts and styles of all pages, which else each test run makes anew."""
+    def shell(self, name: str, script: str, log: Path) -> None:
+        """Run a script in Odoo's shell, where ``env`` is the database's; Failure if it fails."""
         command = self.command(name, "--no-http")
         command.insert(2, "shell")
-        with tempfile.TemporaryFile() as script:
-            script.write(MAKE_ASSETS)
-            script.seek(0)
-            if process.run(command, state.RECORDS, log, self.environment(), stdin=script):
-                raise Failure(f"Odoo could not make its assets (log: {log}).\n{last_error(log)}")
+        with tempfile.TemporaryFile() as source:
+            source.write(script.encode())
+            source.seek(0)
+            if process.run(command, state.RECORDS, log, self.environment(), stdin=source):
+                raise Failure(f"Odoo's shell failed (log: {log}).\n{last_error(log)}")
 
     def _installed(self, name: str) -> set[str]:
         question = "SELECT name FROM ir_module_module WHERE state = 'installed'"
@@ -108,7 +108,8 @@ class Bench:
                 log = state.new_log("pristine")
                 with step("Installing Odoo's own modules (once)"):
                     self.install(draft, modules, log)
-                    self._make_assets(draft, log)
+                    # Scripts and styles of all pages, which else each test run makes anew.
+                    self.shell(draft, MAKE_ASSETS, log)
                 self.server.copy(draft, name)
                 self.server.drop(draft)
         return name

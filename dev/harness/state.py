@@ -103,14 +103,19 @@ def addons_folder(name: str, links: dict[str, Path]) -> Path:
     return folder
 
 
-def addon_fingerprint() -> str:
-    """Changes whenever a file that Odoo loads from the addon changes."""
+def addon_fingerprint(*suffixes: str) -> str:
+    """Changes whenever a file that Odoo loads from the addon changes.
+
+    :param suffixes: of the files that matter, such as ``.py``; all where none is given
+    """
     digest = hashlib.sha256()
     for folder, folders, files in os.walk(CHECKOUT):
         folders[:] = sorted(
             name for name in folders if not name.startswith(".") and name not in ("dev", "tests")
         )
         for name in sorted(files):
+            if suffixes and not name.endswith(suffixes):
+                continue
             path = Path(folder, name)
             digest.update(str(path.relative_to(CHECKOUT)).encode())
             digest.update(path.read_bytes())
