@@ -876,7 +876,7 @@ class TestNotices(SetupCase):
 
     def test_texts(self):
         for notice, text in (
-            ("network", "only from the networks that the administrator"),
+            ("network", "only from the networks that your administrator"),
             ("policy", "now needs two-factor authentication"),
             ("password", "your password was given too long"),
             ("session", "You were logged out, as set"),
