@@ -1,4 +1,4 @@
-"""`dev/lint`: style, Odoo's conventions, XML and README.rst."""
+"""`dev/lint`: style, Odoo's conventions, XML and the documents."""
 
 import argparse
 import os
@@ -9,7 +9,7 @@ from . import console, environment, state
 from .console import say
 
 DOCUMENTS = Path(__file__).with_name("documents.py")
-CHECKS = ("ruff-check", "ruff-format", "pylint-odoo", "xml", "readme")
+CHECKS = ("ruff-check", "ruff-format", "pylint-odoo", "xml", "documents")
 
 
 def main() -> int:
@@ -50,7 +50,7 @@ def _run(check: str, python: str) -> int:
         "ruff-format": ["-m", "ruff", "format", "--check", "--diff", "--quiet", "."],
         "pylint-odoo": ["-m", "pylint", f"--rcfile={state.CHECKOUT}/.pylintrc", state.ADDON],
         "xml": [str(DOCUMENTS), "xml"],
-        "readme": [str(DOCUMENTS), "readme"],
+        "documents": [str(DOCUMENTS), "documents"],
     }
     env = {
         **os.environ,

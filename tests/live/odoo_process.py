@@ -47,11 +47,11 @@ class Odoo:
         """Return the errors that Odoo has logged."""
         return [match[0] for match in BAD_LINE.finditer(self.log.read_text(errors="replace"))]
 
-    def run(self, *options, http=False):
-        """Let Odoo do something and end."""
+    def run(self, *options, http=False, limit=INSTALL_LIMIT):
+        """Let Odoo do something and end, within ``limit`` seconds."""
         child = self._spawn("--stop-after-init", *([] if http else ["--no-http"]), *options)
         try:
-            status = child.wait(INSTALL_LIMIT)
+            status = child.wait(limit)
         finally:
             child.kill()
         assert status == 0, f"Odoo ended with status {status}: {self.bad_lines()}"

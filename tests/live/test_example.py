@@ -8,6 +8,7 @@ from odoo_process import ScratchOdoo, free_port, needs_odoo
 
 FOLDER = Path(__file__).parents[2] / "docs" / "example"
 EXAMPLE = "auth_totp_mfa_example"
+LIMIT = 300  # seconds
 SUMMARY = re.compile(r"(\d+) failed, (\d+) error\(s\) of (\d+) tests when loading")
 
 
@@ -18,9 +19,8 @@ class ExtendingTheAddon(unittest.TestCase):
         self.addCleanup(self.odoo.close)
 
     def test_example_does_what_its_tests_say(self):
-        self.odoo.run(
-            f"--init={EXAMPLE}", f"--test-tags=/{EXAMPLE}", f"--http-port={free_port()}", http=True
-        )
+        options = (f"--init={EXAMPLE}", f"--test-tags=/{EXAMPLE}", f"--http-port={free_port()}")
+        self.odoo.run(*options, http=True, limit=LIMIT)
         self.assertEqual(self.odoo.bad_lines(), [])
         failed, errors, ran = SUMMARY.search(self.odoo.log.read_text()).groups()
         self.assertEqual((failed, errors), ("0", "0"))
