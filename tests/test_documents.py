@@ -1,6 +1,7 @@
 """The documents speak the truth: what they name is there, with the value that they say."""
 
 import ast
+import html
 import re
 from datetime import timedelta
 from pathlib import Path
@@ -92,6 +93,9 @@ class TestDocuments(TransactionCase):
             return name in actions.mapped("name")
         if root == "My Preferences":
             return f'string="{rest[0]}"' in self.arch("base.view_users_form_simple_modif")
+        if root == "My Account":
+            pages = self.env["ir.ui.view"].search([("type", "=", "qweb")])
+            return any(html.escape(name) in page.arch_db for page in pages if page.arch_db)
         if rest[0] == "General Settings":
             return not rest[1:] or rest[1] in self.arch("base.res_config_settings_view_form")
         menus = self.env["ir.ui.menu"].with_context({"ir.ui.menu.full_list": True})
