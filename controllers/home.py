@@ -9,7 +9,7 @@ from odoo.http import request
 from odoo.addons.auth_totp.controllers.home import TRUSTED_DEVICE_COOKIE
 from odoo.addons.auth_totp_mail.controllers.home import Home as AuthTotpMailHome
 
-from ..tools import browser, tokens, totp
+from ..tools import browser, totp
 
 
 class Home(AuthTotpMailHome):
@@ -81,8 +81,8 @@ class Home(AuthTotpMailHome):
         proves_factor = user._mfa_type() == "totp"
         recovery = bool(kwargs.get("recovery")) or user._mfa_has_no_mailbox()
         typed = kwargs.pop("totp_token", None)
-        if tokens.normalise_one_time_code(typed):
-            error, response = self._mfa_take_one_time_code(user, typed, redirect)
+        if user._mfa_is_own_code(typed):
+            error, response = self._mfa_take_own_code(user, typed, redirect, remember)
             if response:
                 return response
         else:
@@ -128,9 +128,10 @@ class Home(AuthTotpMailHome):
         )
         return response
 
-    def _mfa_take_one_time_code(self, user, code, redirect):
-        """Finish the login of who gives a recovery or help code.
+    def _mfa_take_own_code(self, user, code, redirect, remember):
+        """Finish the login of who gives a code that core does not know.
 
+        :param remember: trust this browser, unless the code is a recovery or help code
         :return: ``(error text, None)`` or ``(None, response)``
         """
         try:
@@ -138,7 +139,11 @@ class Home(AuthTotpMailHome):
                 kind = user._mfa_check_code(code)
         except AccessDenied as refusal:
             return str(refusal), None
-        self._mfa_finish(redirect, proven=True)
+        response = self._mfa_finish(redirect, proven=True)
+        if kind == "app":
+            if remember:
+                self._mfa_remember(response)
+            return None, response
         request.session["mfa_recovered"] = kind
         page = "/web/login/totp/lost" if kind == "recovery" else "/web/login/totp/setup"
         return None, self._mfa_lead(page, redirect)

@@ -55,8 +55,18 @@ class ResUsers(models.Model):
             "code_refused", self, subject, note, once_in=once_in
         )
 
+    def _mfa_is_own_code(self, code):
+        """Tell whether ``code`` has the form of one that core's login page cannot read.
+
+        Core takes six digits, as a number. Who adds a method extends this, for codes of
+        another form, with :meth:`_mfa_read_code` and :meth:`_mfa_accept_code`.
+        """
+        return bool(tokens.normalise_one_time_code(code))
+
     def _mfa_read_code(self, code):
         """Return of which kind ``code`` is, by its form, and its characters.
+
+        Kind ``app`` is a short code, which could be guessed: all such share one counter.
 
         :raise NoCode: when it is nothing that could open this account
         """

@@ -5,6 +5,7 @@ from . import (
     test_auth_timeout,
     test_coverage,
     test_devices_list,
+    test_documents,
     test_encryption,
     test_enrolment,
     test_exemption,

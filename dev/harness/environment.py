@@ -74,16 +74,22 @@ def _install(draft: Path, files: list[Path]) -> None:
         raise Failure("Python's venv module is missing: type `apt-get install python3-venv`.")
     log = state.new_log("pip")
     if process.run([base, "-m", "venv", draft], state.RECORDS, log):
-        raise Failure(f"No virtual environment could be made: {_reason(log)}")
-    argv = [draft / "bin" / "python", "-m", "pip", "install", "--no-input", "--prefer-binary"]
+        raise Failure(f"No virtual environment could be made: {reason(log)}")
+    install(draft / "bin" / "python", files, log)
+
+
+def install(python: Path, files: list[Path], log: Path) -> None:
+    """Install what the requirements ``files`` name."""
+    argv = [python, "-m", "pip", "install", "--no-input", "--prefer-binary"]
     argv += ["--only-binary", ":all:", "--no-binary", PLAIN_PYTHON]
     for path in files:
         argv += ["-r", path]
     if process.run(argv, state.RECORDS, log):
-        raise Failure(f"The Python packages could not be installed: {_reason(log)}")
+        raise Failure(f"The Python packages could not be installed: {reason(log)}")
 
 
-def _reason(log: Path) -> str:
+def reason(log: Path) -> str:
+    """Say why pip failed, from its log."""
     text = log.read_text(errors="replace")
     state.refuse_full_disk(text)
     if re.search(r"NewConnectionError|NameResolutionError|ProxyError|ConnectTimeout", text):

@@ -1,4 +1,4 @@
-"""`dev/lint`: style, Odoo's conventions, XML, README.rst and translations."""
+"""`dev/lint`: style, Odoo's conventions, XML, the documents and the translations."""
 
 import argparse
 import os
@@ -15,7 +15,7 @@ CHECKS = (
     "ruff-format",
     "pylint-odoo",
     "xml",
-    "readme",
+    "documents",
     "harness",
     "translations",
     "template",
@@ -62,7 +62,7 @@ def _run(check: str, python: str) -> int:
         "ruff-format": ["-m", "ruff", "format", "--check", "--diff", "--quiet", "."],
         "pylint-odoo": ["-m", "pylint", f"--rcfile={state.CHECKOUT}/.pylintrc", state.ADDON],
         "xml": [str(DOCUMENTS), "xml"],
-        "readme": [str(DOCUMENTS), "readme"],
+        "documents": [str(DOCUMENTS), "documents"],
         "harness": ["-m", "unittest", "--buffer", "--quiet", "harness.test_translations"],
         "translations": [str(TRANSLATIONS), *i18n.files()],
     }

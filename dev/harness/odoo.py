@@ -28,12 +28,15 @@ START_LIMIT = 120.0  # seconds until a server must answer
 
 @dataclass
 class Bench:
-    """What an Odoo process needs: a Python, the source, a database server, addons folders."""
+    """What an Odoo process needs: a Python, the source, a database server.
+
+    ``addons`` is the folder with the addon; none where the Python has it installed.
+    """
 
     python: Path
     odoo: Odoo
     server: database.Server
-    addons: Path
+    addons: Path | None
 
     def environment(self) -> dict[str, str]:
         ours = {
@@ -47,11 +50,11 @@ class Bench:
 
     def command(self, name: str, *options: str) -> list[str]:
         """The command line that runs Odoo on the database ``name``, or on none yet."""
-        folders = [str(folder) for folder in (*self.odoo.addons, self.addons)]
+        folders = [str(folder) for folder in (*self.odoo.addons, self.addons) if folder]
         return [
             str(self.python),
             str(self.odoo.script),
-            f"--addons-path={','.join(folders)}",
+            *([f"--addons-path={','.join(folders)}"] if self.addons else []),
             f"--data-dir={state.DATA}",
             "--no-database-list",
             "--http-interface=127.0.0.1",

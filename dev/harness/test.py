@@ -15,6 +15,7 @@ from . import (
     process,
     report,
     state,
+    wheel,
 )
 from .console import Failure, say, step
 
@@ -37,9 +38,10 @@ def _arguments() -> argparse.Namespace:
     part.add_argument("--live", action="store_true", help="only the tests in tests/live")
     part.add_argument("--no-live", action="store_true", help="leave tests/live out")
     part.add_argument("--core", action="store_true", help="run core's six suites instead")
+    part.add_argument("--wheel", action="store_true", help="build, install and use the wheel")
     options = parser.parse_args()
-    if options.tags and options.core:
-        parser.error("--core runs whole suites: leave out --tags")
+    if options.tags and (options.core or options.wheel):
+        parser.error("--tags names tests of this addon: leave out --core and --wheel")
     return options
 
 
@@ -60,6 +62,8 @@ def _main(options: argparse.Namespace) -> int:
         bench = odoo.Bench(python, source, server, addons)
         if options.core:
             result = core.run(bench, log, options.keep)
+        elif options.wheel:
+            result = wheel.run(bench, log)
         else:
             result = _run_parts(bench, log, options)
     report.list_screenshots(log)

@@ -19,6 +19,7 @@ VARIABLES = ("MFA_ODOO_COMMAND", "MFA_BASE_DATABASE", "MFA_SCRATCH_DATABASE", "M
 START_LIMIT = 60  # seconds
 STOP_LIMIT = 20
 INSTALL_LIMIT = 120
+ADDONS_PATH = 2  # which word of the command
 BAD_LINE = re.compile(r"^\S+ \S+ \d+ (ERROR|CRITICAL) .*|^Traceback .*", re.MULTILINE)
 
 needs_odoo = unittest.skipUnless(
@@ -29,8 +30,10 @@ needs_odoo = unittest.skipUnless(
 class Odoo:
     """Starts and stops Odoo on one database, with one log for all its processes."""
 
-    def __init__(self, database):
+    def __init__(self, database, addons=None):
+        """:param addons: a folder of addons beside those of Odoo and ours"""
         self.database = database
+        self.addons = addons
         self.folder = tempfile.TemporaryDirectory(prefix="mfa_live_")
         self.log = Path(self.folder.name, "odoo.log")
         self.child = None
@@ -44,11 +47,11 @@ class Odoo:
         """Return the errors that Odoo has logged."""
         return [match[0] for match in BAD_LINE.finditer(self.log.read_text(errors="replace"))]
 
-    def run(self, *options):
-        """Let Odoo do something and end."""
-        child = self._spawn("--stop-after-init", "--no-http", *options)
+    def run(self, *options, http=False, limit=INSTALL_LIMIT):
+        """Let Odoo do something and end, within ``limit`` seconds."""
+        child = self._spawn("--stop-after-init", *([] if http else ["--no-http"]), *options)
         try:
-            status = child.wait(INSTALL_LIMIT)
+            status = child.wait(limit)
         finally:
             child.kill()
         assert status == 0, f"Odoo ended with status {status}: {self.bad_lines()}"
@@ -84,6 +87,8 @@ class Odoo:
 
     def _spawn(self, *options):
         command = json.loads(os.environ["MFA_ODOO_COMMAND"])
+        if self.addons:
+            command[ADDONS_PATH] += f",{self.addons}"
         ours = [f"--database={self.database}", f"--db-filter=^{self.database}$", *options]
         with self.log.open("ab") as output:
             return subprocess.Popen(
@@ -97,8 +102,8 @@ class Odoo:
 class ScratchOdoo(Odoo):
     """Odoo on a copy of the database that has core's modules only."""
 
-    def __init__(self):
-        super().__init__(os.environ["MFA_SCRATCH_DATABASE"])
+    def __init__(self, addons=None):
+        super().__init__(os.environ["MFA_SCRATCH_DATABASE"], addons)
         base = os.environ["MFA_BASE_DATABASE"]
         self._drop()
         execute(f'CREATE DATABASE "{self.database}" TEMPLATE "{base}"')
@@ -118,7 +123,7 @@ class ScratchOdoo(Odoo):
 
 def mfa_argv(*options, database):
     """Return how a shell runs ``odoo mfa``, on ``database`` where one is named."""
-    python, script, addons_path = json.loads(os.environ["MFA_ODOO_COMMAND"])[:3]
+    python, script, addons_path = json.loads(os.environ["MFA_ODOO_COMMAND"])[: ADDONS_PATH + 1]
     assert addons_path.startswith("--addons-path=")
     named = ["-d", database] if database else []
     return [python, script, addons_path, "mfa", *options, *named]

@@ -1,0 +1,2 @@
+from . import hardware_token
+from . import office

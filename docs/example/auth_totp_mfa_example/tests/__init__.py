@@ -1,0 +1,2 @@
+from . import test_hardware_token
+from . import test_office
