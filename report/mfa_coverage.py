@@ -98,10 +98,13 @@ class MfaCoverage(models.Model):
         readonly=True,
         help="From then on an authenticator app is required.",
     )
-    app_count = fields.Integer(string="Apps", readonly=True)
-    passkey_count = fields.Integer(string="Passkeys", readonly=True)
+    app_count = fields.Integer(string="Apps", readonly=True, aggregator=None)
+    passkey_count = fields.Integer(string="Passkeys", readonly=True, aggregator=None)
     device_count = fields.Integer(
-        string="Trusted devices", readonly=True, help="Those that have not expired."
+        string="Trusted devices",
+        readonly=True,
+        aggregator=None,
+        help="Those that have not expired.",
     )
     code_count = fields.Integer(string="Recovery codes left", readonly=True, aggregator=None)
     few_codes = fields.Boolean(string="Few recovery codes left", readonly=True)
@@ -150,14 +153,13 @@ class MfaCoverage(models.Model):
         )
 
     def _details(self):
-        """Return the columns that decide nothing."""
-        now = fields.Datetime.now()
-        device_age = self.env["ir.config_parameter"]._mfa_duration("auth_totp.trusted_device_age")
+        """Return the columns that decide nothing, of the one row ``stated``."""
+        age = self.env["ir.config_parameter"]._mfa_duration("auth_totp.trusted_device_age")
         return SQL(
             """
             (SELECT COUNT(*) FROM res_users_authenticator WHERE user_id = stated.id) AS app_count,
             (SELECT COUNT(*) FROM res_users_device
-              WHERE user_id = stated.id AND LEAST(expires_at, create_date + %(device_age)s) > %(now)s
+              WHERE user_id = stated.id AND LEAST(expires_at, create_date + %(age)s) > %(now)s
             ) AS device_count,
             (SELECT COUNT(*) FROM res_users_recovery_code WHERE user_id = stated.id) AS code_count,
             enabled AND %(few)s >= (
@@ -171,18 +173,22 @@ class MfaCoverage(models.Model):
             (SELECT COUNT(*) FROM res_users_apikeys
               WHERE user_id = stated.id
                     AND (expiration_date IS NULL OR expiration_date >= %(now)s)) AS api_key_count,
+            CONCAT(mfa_api_networks, mfa_exempt_networks) <> '' OR EXISTS (
+                SELECT FROM res_company_users_rel rel JOIN res_company company ON company.id = rel.cid
+                 WHERE rel.user_id = stated.id AND company.active AND company.mfa_api_networks <> ''
+            ) AS api_limited,
             NOT EXISTS (SELECT FROM res_partner WHERE id = partner_id AND email <> '') AS no_email
             """,
-            device_age=device_age,
+            age=age,
             few=FEW,
-            now=now,
+            now=fields.Datetime.now(),
         )
 
     def _states(self):
         """Return the statement of who is protected, and by what.
 
         A password leads past a policy that requires an app to the set-up of one. There a
-        passkey protects only where the set-up is confirmed by e-mail.
+        passkey protects only where a company has the set-up confirmed by e-mail.
         """
         return SQL(
             """
@@ -198,8 +204,7 @@ class MfaCoverage(models.Model):
               FROM (
                 SELECT facts.*,
                        CASE WHEN exempt THEN 0 ELSE GREATEST(asked, core_level) END AS level,
-                       CASE WHEN NOT (enabled OR exempt) AND asked < 2 THEN coming END
-                           AS grace_until
+                       CASE WHEN NOT exempt AND asked < 2 THEN coming END AS grace_until
                   FROM (%s) facts
               ) judged
             """,
@@ -211,22 +216,19 @@ class MfaCoverage(models.Model):
         policy = self.env["ir.config_parameter"].sudo().get_param(POLICY)
         return SQL(
             """
-            WITH %(sensitive)s
             SELECT u.id, u.id AS user_id, u.login, u.company_id, u.partner_id,
+                   u.mfa_api_networks, u.mfa_exempt_networks,
                    CASE WHEN u.share THEN 'portal' ELSE 'internal' END AS population,
                    sensitive.uid IS NOT NULL AS sensitive,
                    u.mfa_since IS NOT NULL AS enabled,
-                   (u.mfa_exempt_networks <> '' AND sensitive.uid IS NULL) IS TRUE AS exempt,
+                   COALESCE(u.mfa_exempt_networks, '') <> '' AND sensitive.uid IS NULL AS exempt,
                    COALESCE(demand.asked, 0) AS asked,
                    demand.coming,
-                   COALESCE(demand.setup_by_mail, FALSE) AS setup_by_mail,
                    CASE WHEN %(all)s OR (%(employees)s AND NOT u.share) THEN 1 ELSE 0 END
                        AS core_level,
-                   COALESCE(passkey.count, 0) AS passkey_count,
-                   (demand.api_limited OR u.mfa_api_networks <> '' OR u.mfa_exempt_networks <> '')
-                       IS TRUE AS api_limited
+                   COALESCE(passkey.count, 0) AS passkey_count, passkey.setup_by_mail
               FROM res_users u
-              LEFT JOIN sensitive ON sensitive.uid = u.id
+              LEFT JOIN (%(sensitive)s) sensitive ON sensitive.uid = u.id
               LEFT JOIN (%(demands)s) demand ON demand.user_id = u.id
               LEFT JOIN (%(passkeys)s) passkey ON passkey.user_id = u.id
              WHERE u.active AND u.id <> %(superuser)s AND NOT EXISTS (
@@ -244,23 +246,16 @@ class MfaCoverage(models.Model):
         )
 
     def _sensitive_users(self):
-        """Return the expression of who is in a sensitive group, by implied groups too."""
+        """Return the statement of who is in a sensitive group, by implied groups too."""
+        groups = self.env["res.groups"].sudo()
+        sensitive = groups.browse(groups._mfa_sensitive_ids()).all_implied_by_ids
         return SQL(
-            """
-            RECURSIVE sensitive_group(gid) AS (
-                SELECT id FROM res_groups WHERE mfa_sensitive
-                 UNION
-                SELECT rel.gid FROM res_groups_implied_rel rel
-                  JOIN sensitive_group ON sensitive_group.gid = rel.hid
-            ),
-            sensitive(uid) AS (
-                SELECT DISTINCT rel.uid FROM res_groups_users_rel rel JOIN sensitive_group USING (gid)
-            )
-            """
+            "SELECT DISTINCT uid FROM res_groups_users_rel WHERE gid = ANY(%s::int[])",
+            list(sensitive.ids),
         )
 
     def _demands(self):
-        """Return the statement of what its active companies ask of each user.
+        """Return the statement of what the companies ask of each user without an app.
 
         As ``ResCompany._mfa_demands`` says: ``asked`` now, and ``coming`` from when on is an
         app. A level is its place in ``LEVELS``.
@@ -268,57 +263,73 @@ class MfaCoverage(models.Model):
         return SQL(
             """
             SELECT user_id,
-                   MAX(CASE WHEN starts <= %(now)s THEN level
-                            WHEN grace_days > 0 AND before = 'mail' AND since <= %(now)s THEN 1
-                            ELSE 0 END) AS asked,
-                   MIN(starts) FILTER (WHERE level = 2 AND starts > %(now)s) AS coming,
-                   BOOL_OR(mfa_setup_by_mail) AS setup_by_mail,
-                   BOOL_OR(mfa_api_networks <> '') AS api_limited
+                   MAX(CASE WHEN starts <= %(now)s THEN level ELSE until_then END) AS asked,
+                   MIN(starts) FILTER (WHERE level = 2 AND starts > %(now)s) AS coming
               FROM (
-                SELECT rel.user_id, company.mfa_setup_by_mail, company.mfa_api_networks,
-                       choice.level, choice.since, choice.before, choice.grace_days,
-                       GREATEST(choice.since, date_trunc('second', u.create_date))
-                           + choice.grace_days * INTERVAL '1 day' AS starts
-                  FROM res_company_users_rel rel
-                  JOIN res_company company ON company.id = rel.cid AND company.active
-                  JOIN res_users u ON u.id = rel.user_id
-                  LEFT JOIN sensitive ON sensitive.uid = u.id
-                  LEFT JOIN (%(choices)s) choice
-                         ON choice.company_id = company.id
-                            AND CASE choice.population
-                                     WHEN 'internal' THEN NOT u.share
-                                     WHEN 'portal' THEN u.share
-                                     ELSE sensitive.uid IS NOT NULL END
+                SELECT rel.user_id, choice.level, choice.until_then,
+                       GREATEST(choice.since, date_trunc('second', u.create_date)) + choice.grace
+                           AS starts
+                  FROM res_users u
+                  JOIN res_company_users_rel rel ON rel.user_id = u.id
+                  LEFT JOIN (%(sensitive)s) sensitive ON sensitive.uid = u.id
+                  JOIN (%(choices)s) choice
+                    ON choice.company_id = rel.cid
+                       AND CASE choice.population WHEN 'internal' THEN NOT u.share
+                                                  WHEN 'portal' THEN u.share
+                                                  ELSE sensitive.uid IS NOT NULL END
+                 WHERE u.active AND u.mfa_since IS NULL
               ) demand
              GROUP BY user_id
             """,
             now=fields.Datetime.now(),
+            sensitive=self._sensitive_users(),
             choices=self._choices(),
         )
 
     def _choices(self):
-        """Return the statement of what the policy of each company chooses, if not optional."""
+        """Return the statement of what the policy of each company asks for, and since when.
+
+        Until the days of ``grace`` are over, the level ``until_then`` holds.
+        """
         return SQL(
             """
-            SELECT company.id AS company_id, choice.population, choice.since, choice.before,
-                   CASE choice.level WHEN 'app' THEN 2 ELSE 1 END AS level,
-                   CASE choice.level WHEN 'app' THEN COALESCE(company.mfa_grace_days, 0) ELSE 0 END
-                       AS grace_days
-              FROM res_company company
-             CROSS JOIN LATERAL (VALUES
-                   ('sensitive', mfa_policy_sensitive, mfa_policy_sensitive_since,
-                    mfa_policy_sensitive_before),
-                   ('internal', mfa_policy_internal, mfa_policy_internal_since,
-                    mfa_policy_internal_before),
-                   ('portal', mfa_policy_portal, mfa_policy_portal_since,
-                    mfa_policy_portal_before)
-             ) choice(population, level, since, before)
-             WHERE choice.level <> 'optional'
-            """
+            SELECT company_id, population, since, level,
+                   CASE level WHEN 2 THEN days ELSE 0 END * INTERVAL '1 day' AS grace,
+                   CASE WHEN level = 2 AND days > 0 AND before = 'mail' AND since <= %s
+                        THEN 1 ELSE 0 END AS until_then
+              FROM (
+                SELECT company.id AS company_id, choice.population, choice.since, choice.before,
+                       COALESCE(company.mfa_grace_days, 0) AS days,
+                       CASE choice.level WHEN 'app' THEN 2 ELSE 1 END AS level
+                  FROM res_company company
+                 CROSS JOIN LATERAL (VALUES
+                       ('sensitive', mfa_policy_sensitive, mfa_policy_sensitive_since,
+                        mfa_policy_sensitive_before),
+                       ('internal', mfa_policy_internal, mfa_policy_internal_since,
+                        mfa_policy_internal_before),
+                       ('portal', mfa_policy_portal, mfa_policy_portal_since,
+                        mfa_policy_portal_before)
+                 ) choice(population, level, since, before)
+                 WHERE company.active AND choice.level <> 'optional'
+              ) choice
+            """,
+            fields.Datetime.now(),
         )
 
     def _passkeys(self):
-        """Return the statement of the passkeys of each user; of none without ``auth_passkey``."""
+        """Return the statement of who has passkeys, of nobody without ``auth_passkey``.
+
+        And of whether a company has the set-up of an app confirmed by e-mail.
+        """
         if "auth.passkey.key" not in self.env:
-            return SQL("SELECT NULL::int AS user_id, 0 AS count WHERE FALSE")
-        return SQL("SELECT create_uid AS user_id, COUNT(*) FROM auth_passkey_key GROUP BY create_uid")
+            return SQL("SELECT 0 AS user_id, 0 AS count, FALSE AS setup_by_mail WHERE FALSE")
+        return SQL(
+            """
+            SELECT key.create_uid AS user_id, COUNT(DISTINCT key.id),
+                   BOOL_OR(company.mfa_setup_by_mail) AS setup_by_mail
+              FROM auth_passkey_key key
+              LEFT JOIN res_company_users_rel rel ON rel.user_id = key.create_uid
+              LEFT JOIN res_company company ON company.id = rel.cid AND company.active
+             GROUP BY key.create_uid
+            """
+        )
