@@ -173,10 +173,11 @@ class MfaCoverage(models.Model):
             (SELECT COUNT(*) FROM res_users_apikeys
               WHERE user_id = stated.id
                     AND (expiration_date IS NULL OR expiration_date >= %(now)s)) AS api_key_count,
-            CONCAT(mfa_api_networks, mfa_exempt_networks) <> '' OR EXISTS (
-                SELECT FROM res_company_users_rel rel JOIN res_company company ON company.id = rel.cid
-                 WHERE rel.user_id = stated.id AND company.active AND company.mfa_api_networks <> ''
-            ) AS api_limited,
+            (mfa_api_networks <> '' OR mfa_exempt_networks <> '' OR EXISTS (
+                SELECT FROM res_company_users_rel rel
+                  JOIN res_company company ON company.id = rel.cid AND company.active
+                 WHERE rel.user_id = stated.id AND company.mfa_api_networks <> ''
+            )) IS TRUE AS api_limited,
             NOT EXISTS (SELECT FROM res_partner WHERE id = partner_id AND email <> '') AS no_email
             """,
             age=age,
@@ -221,12 +222,12 @@ class MfaCoverage(models.Model):
                    CASE WHEN u.share THEN 'portal' ELSE 'internal' END AS population,
                    sensitive.uid IS NOT NULL AS sensitive,
                    u.mfa_since IS NOT NULL AS enabled,
-                   COALESCE(u.mfa_exempt_networks, '') <> '' AND sensitive.uid IS NULL AS exempt,
+                   (u.mfa_exempt_networks <> '' AND sensitive.uid IS NULL) IS TRUE AS exempt,
                    COALESCE(demand.asked, 0) AS asked,
-                   demand.coming,
+                   demand.coming, demand.setup_by_mail,
                    CASE WHEN %(all)s OR (%(employees)s AND NOT u.share) THEN 1 ELSE 0 END
                        AS core_level,
-                   COALESCE(passkey.count, 0) AS passkey_count, passkey.setup_by_mail
+                   COALESCE(passkey.count, 0) AS passkey_count
               FROM res_users u
               LEFT JOIN (%(sensitive)s) sensitive ON sensitive.uid = u.id
               LEFT JOIN (%(demands)s) demand ON demand.user_id = u.id
@@ -264,9 +265,10 @@ class MfaCoverage(models.Model):
             """
             SELECT user_id,
                    MAX(CASE WHEN starts <= %(now)s THEN level ELSE until_then END) AS asked,
-                   MIN(starts) FILTER (WHERE level = 2 AND starts > %(now)s) AS coming
+                   MIN(starts) FILTER (WHERE level = 2 AND starts > %(now)s) AS coming,
+                   BOOL_OR(setup_by_mail) AS setup_by_mail
               FROM (
-                SELECT rel.user_id, choice.level, choice.until_then,
+                SELECT rel.user_id, choice.level, choice.until_then, choice.setup_by_mail,
                        GREATEST(choice.since, date_trunc('second', u.create_date)) + choice.grace
                            AS starts
                   FROM res_users u
@@ -287,20 +289,21 @@ class MfaCoverage(models.Model):
         )
 
     def _choices(self):
-        """Return the statement of what the policy of each company asks for, and since when.
+        """Return the statement of what the policy of each active company asks for.
 
         Until the days of ``grace`` are over, the level ``until_then`` holds.
         """
         return SQL(
             """
-            SELECT company_id, population, since, level,
+            SELECT company_id, setup_by_mail, population, since, level,
                    CASE level WHEN 2 THEN days ELSE 0 END * INTERVAL '1 day' AS grace,
                    CASE WHEN level = 2 AND days > 0 AND before = 'mail' AND since <= %s
                         THEN 1 ELSE 0 END AS until_then
               FROM (
-                SELECT company.id AS company_id, choice.population, choice.since, choice.before,
+                SELECT company.id AS company_id, company.mfa_setup_by_mail AS setup_by_mail,
+                       choice.population, choice.since, choice.before,
                        COALESCE(company.mfa_grace_days, 0) AS days,
-                       CASE choice.level WHEN 'app' THEN 2 ELSE 1 END AS level
+                       CASE choice.level WHEN 'app' THEN 2 WHEN 'mail' THEN 1 ELSE 0 END AS level
                   FROM res_company company
                  CROSS JOIN LATERAL (VALUES
                        ('sensitive', mfa_policy_sensitive, mfa_policy_sensitive_since,
@@ -310,26 +313,16 @@ class MfaCoverage(models.Model):
                        ('portal', mfa_policy_portal, mfa_policy_portal_since,
                         mfa_policy_portal_before)
                  ) choice(population, level, since, before)
-                 WHERE company.active AND choice.level <> 'optional'
+                 WHERE company.active
               ) choice
             """,
             fields.Datetime.now(),
         )
 
     def _passkeys(self):
-        """Return the statement of who has passkeys, of nobody without ``auth_passkey``.
-
-        And of whether a company has the set-up of an app confirmed by e-mail.
-        """
+        """Return the statement of the passkeys of each user; of none without ``auth_passkey``."""
         if "auth.passkey.key" not in self.env:
-            return SQL("SELECT 0 AS user_id, 0 AS count, FALSE AS setup_by_mail WHERE FALSE")
+            return SQL("SELECT 0 AS user_id, 0 AS count WHERE FALSE")
         return SQL(
-            """
-            SELECT key.create_uid AS user_id, COUNT(DISTINCT key.id),
-                   BOOL_OR(company.mfa_setup_by_mail) AS setup_by_mail
-              FROM auth_passkey_key key
-              LEFT JOIN res_company_users_rel rel ON rel.user_id = key.create_uid
-              LEFT JOIN res_company company ON company.id = rel.cid AND company.active
-             GROUP BY key.create_uid
-            """
+            "SELECT create_uid AS user_id, COUNT(*) FROM auth_passkey_key GROUP BY create_uid"
         )

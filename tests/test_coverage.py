@@ -341,7 +341,7 @@ class TestCoverageMatches(CoverageCase):
             state = "app"
         elif user._mfa_is_exempt():
             state = "exempt"
-        elif passkey and (level == BY_MAIL or level == BY_APP and rules.setup_by_mail):
+        elif passkey and (level == BY_MAIL or (level == BY_APP and rules.setup_by_mail)):
             state = "passkey"
         elif user._mfa_must_enrol():
             state = "missing"
@@ -352,7 +352,7 @@ class TestCoverageMatches(CoverageCase):
         return {
             "state": state,
             "protected": state == "passkey" or bool(user._mfa_type()),
-            "grace_until": not user.mfa_enabled and user._mfa_grace_end() or False,
+            "grace_until": (not user.mfa_enabled and user._mfa_grace_end()) or False,
             "sensitive": rules.sensitive,
             "population": "internal" if user._is_internal() else "portal",
             "api_limited": bool(rules.api_networks) or rules.exempt_networks is not None,
