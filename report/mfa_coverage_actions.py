@@ -2,6 +2,8 @@
 
 from odoo import models
 
+from odoo.addons.base.models.res_users import check_identity
+
 
 class MfaCoverage(models.Model):
     _inherit = "mfa.coverage"
@@ -67,13 +69,14 @@ class MfaCoverage(models.Model):
         )
         return self._say_outcome(done or self.env._("Nobody was reminded."), skipped)
 
+    @check_identity
     def action_reset(self):
         """Open the dialog that resets two-factor authentication of these users.
 
         :raise AccessError, UserError: as ``ResUsers.action_mfa_help``
         """
         self.check_access("read")
-        return self.user_id.with_context(default_choice="reset").action_mfa_help()
+        return self.user_id._mfa_help_dialog("reset")
 
     # -- in words ----------------------------------------------------------------------
 
@@ -95,7 +98,9 @@ class MfaCoverage(models.Model):
         """
         left_out = list(filter(None, skipped))
         action = self.env["res.users"]._mfa_action_notify(
-            " ".join([done, *left_out]), None, "warning" if left_out else "success"
+            " ".join([done, *left_out]),
+            {"type": "ir.actions.act_window_close"},
+            "warning" if left_out else "success",
         )
         action["params"]["sticky"] = bool(left_out)
         return action

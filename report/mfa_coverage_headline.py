@@ -14,7 +14,7 @@ SHARES = {
 FINDINGS = {
     "sensitive_bare": Domain("sensitive", "=", True) & Domain("protected", "=", False),
     "missing": Domain("state", "=", "missing"),
-    "unprotected": Domain("state", "=", "unprotected"),
+    "not_asked": Domain("state", "=", "unprotected"),
     "grace_ending": Domain("state", "=", "grace") & Domain("grace_until", "<=", "now +7d"),
     "few_codes": Domain("few_codes", "=", True),
     "api_unlimited": Domain("api_key_count", ">", 0) & Domain("api_limited", "=", False),
@@ -60,11 +60,15 @@ class MfaCoverage(models.Model):
                 )
             )
         user.sudo().mfa_weekly_report = bool(wanted)
+        return True
 
     # -- the figures -----------------------------------------------------------------
 
     def _count_headline(self):
-        """Return each figure by name, counted by one statement under the record rules."""
+        """Return each figure by name, counted by one statement under the record rules.
+
+        People are counted, and of API keys without networks the keys.
+        """
         counted = {
             f"{name}_{part}": domain & wanted
             for name, domain in SHARES.items()
@@ -73,16 +77,15 @@ class MfaCoverage(models.Model):
                 ("protected", Domain("protected", "=", True)),
                 ("exempt", Domain("state", "=", "exempt")),
             )
-        } | FINDINGS
+        } | {name: domain for name, domain in FINDINGS.items() if name != "api_unlimited"}
         query = self._search([])
         figures = [
             SQL("COUNT(*) FILTER (WHERE %s)", self._condition(domain, query))
             for domain in counted.values()
         ]
-        unlimited = self._condition(FINDINGS["api_unlimited"], query)
-        keys = SQL("COALESCE(SUM(api_key_count) FILTER (WHERE %s), 0)", unlimited)
+        keys = SQL("COALESCE(SUM(api_key_count) FILTER (WHERE NOT api_limited), 0)")
         [row] = self.env.execute_query(query.select(*figures, keys))
-        return dict(zip([*counted, "unlimited_keys"], row, strict=True))
+        return dict(zip([*counted, "api_unlimited"], row, strict=True))
 
     def _condition(self, domain, query):
         return domain.optimize_full(self)._to_sql(self, self._table, query)
@@ -122,7 +125,6 @@ class MfaCoverage(models.Model):
 
     def _describe_findings(self, figures):
         """Return a sentence for each finding that there is."""
-        figures = figures | {"api_unlimited": figures["unlimited_keys"]}
         sentences = self._finding_sentences()
         return [
             {
@@ -146,7 +148,7 @@ class MfaCoverage(models.Model):
                 _("%(count)d person is required to have an authenticator app and has none"),
                 _("%(count)d people are required to have an authenticator app and have none"),
             ),
-            "unprotected": (
+            "not_asked": (
                 _("%(count)d account is opened by its password alone, and no policy asks for more"),
                 _("%(count)d accounts are opened by a password alone, and no policy asks for more"),
             ),

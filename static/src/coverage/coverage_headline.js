@@ -1,9 +1,6 @@
 import { Component, onWillStart, useState } from "@odoo/owl";
 import { _t } from "@web/core/l10n/translation";
-import { registry } from "@web/core/registry";
 import { useService } from "@web/core/utils/hooks";
-import { ListController } from "@web/views/list/list_controller";
-import { listView } from "@web/views/list/list_view";
 
 /** Says above the list who is protected and what to look at; a finding filters the list. */
 export class CoverageHeadline extends Component {
@@ -44,13 +41,3 @@ export class CoverageHeadline extends Component {
         );
     }
 }
-
-export class CoverageListController extends ListController {
-    static template = "auth_totp_mfa.CoverageListView";
-    static components = { ...ListController.components, CoverageHeadline };
-}
-
-registry.category("views").add("mfa_coverage_list", {
-    ...listView,
-    Controller: CoverageListController,
-});
