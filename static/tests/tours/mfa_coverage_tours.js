@@ -9,7 +9,7 @@ const said = (words) => ({
     trigger: `.o_notification:contains(${words})`,
 });
 
-const ready = () => ({ trigger: ".o_mfa_headline:contains(5 of 12 protected, 1 exempt)" });
+const ready = () => ({ trigger: ".o_mfa_headline:contains(5 of 11 protected, 1 exempt)" });
 
 const follow = (name, person, press = "click") => [
     { trigger: finding(name), run: press },
@@ -35,7 +35,7 @@ tours.add("mfa_coverage", {
         ready(),
         {
             content: "the bar says nothing that the words do not",
-            trigger: ".o_mfa_shares [data-share=portal]:contains(33%):contains(1 of 3 protected)",
+            trigger: ".o_mfa_shares [data-share=portal]:contains(50%):contains(1 of 2 protected)",
         },
         ...follow("missing", "mfa_max"),
         {
