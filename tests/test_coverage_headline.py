@@ -221,3 +221,15 @@ class TestCoverageHeadline(CoverageCase):
         for user in self.people:
             self.assertNotIn(user.login, text)
         self.assertLess(fields.Datetime.now(), self.gia._mfa_grace_end())
+
+
+@tagged("post_install", "-at_install")
+class TestCoveragePhone(CoverageCase):
+    browser_size = "390x844"
+    touch_enabled = True
+
+    def test_on_a_phone(self):
+        self.start_tour("/odoo/mfa-coverage", "mfa_coverage_phone", login="mfa_boss", timeout=120)
+        self.assertTrue(self.headline()["weekly"])
+        mails = self.env["mail.mail"].sudo().search([("state", "=", "outgoing")])
+        self.assertIn(self.max.email, mails.recipient_ids.mapped("email"))

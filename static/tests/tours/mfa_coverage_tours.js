@@ -71,3 +71,29 @@ tours.add("mfa_coverage_weekly_off", {
         { trigger: `${weekly}:not(:checked)` },
     ],
 });
+
+/** Touch for as long as it takes to select a card. */
+const holdCard = (person) => ({
+    trigger: `.o_kanban_record:contains(${person})`,
+    async run() {
+        const touch = (type) => this.anchor.dispatchEvent(new TouchEvent(type, { bubbles: true }));
+        touch("touchstart");
+        await new Promise((resolve) => setTimeout(resolve, 800));
+        touch("touchend");
+    },
+});
+
+tours.add("mfa_coverage_phone", {
+    steps: () => [
+        ready(),
+        { trigger: finding("missing"), run: "click" },
+        { trigger: ".o_kanban_view:not(:has(.o_kanban_record:contains(mfa_ann)))" },
+        holdCard("mfa_max"),
+        { trigger: ".o_kanban_record.o_record_selected:contains(mfa_max)" },
+        { trigger: ".o_control_panel .o_cp_action_menus .dropdown-toggle", run: "click" },
+        { trigger: ".o-dropdown--menu button[name=action_invite]", run: "click" },
+        said("1 person was invited by e-mail."),
+        { trigger: `${weekly}:not(:checked)`, run: "click" },
+        said("You will get these figures by e-mail every week."),
+    ],
+});
