@@ -12,6 +12,8 @@
         "security/ir.model.access.csv",
         "security/ir_rule.xml",
         "data/security_notification_templates.xml",
+        "data/mfa_coverage_mails.xml",
+        "data/ir_cron.xml",
         "report/mfa_coverage_views.xml",
         "views/res_users_mfa_event_views.xml",
         "views/res_users_authenticator_views.xml",
@@ -38,6 +40,7 @@
         "web.assets_backend": [
             "auth_totp_mfa/static/src/recovery_sheet/**/*",
             "auth_totp_mfa/static/src/backend/**/*",
+            "auth_totp_mfa/static/src/coverage/**/*",
         ],
         "web.assets_frontend": [
             "auth_totp_mfa/static/src/recovery_sheet/**/*",

@@ -16,6 +16,7 @@ from . import (
     res_users_authenticator,
     res_users_codes,
     res_users_core_bridge,
+    res_users_coverage_mails,
     res_users_device,
     res_users_exemption,
     res_users_help,

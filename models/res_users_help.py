@@ -16,8 +16,12 @@ class ResUsers(models.Model):
         :raise AccessError: when they are not within one's rank
         :raise UserError: when oneself is among them
         """
+        return self._mfa_help_dialog("code")
+
+    def _mfa_help_dialog(self, choice):
+        """Return the action of that dialog, with ``choice`` made; raises as the button does."""
         self._mfa_check_may_help()
-        dialog = self.env["res.users.mfa.help"]._start(self)
+        dialog = self.env["res.users.mfa.help"]._start(self, choice)
         return dialog._mfa_dialog(self.env._("Help with two-factor authentication"))
 
     def _mfa_check_may_help(self):

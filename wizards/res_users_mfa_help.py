@@ -30,8 +30,8 @@ class ResUsersMfaHelp(MfaDialog, models.TransientModel):
     has_passkeys = fields.Boolean(compute="_compute_has_passkeys")
 
     @api.model
-    def _start(self, users):
-        return super()._start(user_ids=users.ids)
+    def _start(self, users, choice):
+        return super()._start(user_ids=users.ids, choice=choice)
 
     @api.depends("user_ids")
     def _compute_people(self):

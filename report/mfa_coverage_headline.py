@@ -1,0 +1,175 @@
+"""The headline of the coverage page: shares, and findings in words."""
+
+from odoo import api, models
+from odoo.exceptions import UserError
+from odoo.fields import Domain
+from odoo.tools import SQL
+
+SHARES = {
+    "all": Domain.TRUE,
+    "internal": Domain("population", "=", "internal"),
+    "portal": Domain("population", "=", "portal"),
+    "sensitive": Domain("sensitive", "=", True),
+}
+FINDINGS = {
+    "sensitive_bare": Domain("sensitive", "=", True) & Domain("protected", "=", False),
+    "missing": Domain("state", "=", "missing"),
+    "not_asked": Domain("state", "=", "unprotected"),
+    "grace_ending": Domain("state", "=", "grace") & Domain("grace_until", "<=", "now +7d"),
+    "few_codes": Domain("few_codes", "=", True),
+    "api_unlimited": Domain("api_key_count", ">", 0) & Domain("api_limited", "=", False),
+    "exempt": Domain("state", "=", "exempt"),
+    "never_logged_in": Domain("last_login", "=", False),
+}
+"""The most urgent first. Each has a filter of the same name and domain in the search view."""
+URGENT = ("sensitive_bare", "missing")
+
+
+class MfaCoverage(models.Model):
+    _inherit = "mfa.coverage"
+
+    @api.model
+    def get_headline(self):
+        """Return what stands above the list, in words and figures, for whom the user sees.
+
+        :return: ``shares`` and ``findings`` in the order of the screen, ``weekly``: whether
+            the user gets the weekly mail
+        :raise AccessError: without the right to read the coverage
+        """
+        figures = self._count_headline()
+        return {
+            "shares": self._describe_shares(figures),
+            "findings": self._describe_findings(figures),
+            "weekly": self.env.user.sudo().mfa_weekly_report,
+        }
+
+    @api.model
+    def set_weekly_report(self, wanted):
+        """Send oneself the weekly mail, or no more.
+
+        :raise AccessError: without the right to read the coverage
+        :raise UserError: without an address of one's own
+        """
+        self.browse().check_access("read")
+        user = self.env.user
+        if wanted and not user.email:
+            raise UserError(
+                self.env._(
+                    "Your account has no e-mail address to send the figures to. Enter one in your "
+                    "preferences first."
+                )
+            )
+        user.sudo().mfa_weekly_report = bool(wanted)
+        return True
+
+    # -- the figures -----------------------------------------------------------------
+
+    def _count_headline(self):
+        """Return each figure by name, counted by one statement under the record rules.
+
+        People are counted, and of API keys without networks the keys.
+        """
+        counted = {
+            f"{name}_{part}": domain & wanted
+            for name, domain in SHARES.items()
+            for part, wanted in (
+                ("total", Domain.TRUE),
+                ("protected", Domain("protected", "=", True)),
+                ("exempt", Domain("state", "=", "exempt")),
+            )
+        } | {name: domain for name, domain in FINDINGS.items() if name != "api_unlimited"}
+        query = self._search([])
+        figures = [
+            SQL("COUNT(*) FILTER (WHERE %s)", self._condition(domain, query))
+            for domain in counted.values()
+        ]
+        keys = SQL("COALESCE(SUM(api_key_count) FILTER (WHERE NOT api_limited), 0)")
+        [row] = self.env.execute_query(query.select(*figures, keys))
+        return dict(zip([*counted, "api_unlimited"], row, strict=True))
+
+    def _condition(self, domain, query):
+        return domain.optimize_full(self)._to_sql(self, self._table, query)
+
+    # -- in words ----------------------------------------------------------------------
+
+    def _describe_shares(self, figures):
+        """Return the shares of those groups that have somebody."""
+        labels = {
+            "all": self.env._("Everybody"),
+            "internal": self.env._("Employees"),
+            "portal": self.env._("Portal users"),
+            "sensitive": self.env._("Sensitive groups"),
+        }
+        parts = ("total", "protected", "exempt")
+        return [
+            self._describe_share(name, label, *(figures[f"{name}_{part}"] for part in parts))
+            for name, label in labels.items()
+            if figures[f"{name}_total"]
+        ]
+
+    def _describe_share(self, name, label, total, protected, exempt):
+        """Return one share; the percentage is rounded down: 100 means all."""
+        counts = {"protected": protected, "total": total, "exempt": exempt}
+        if exempt:
+            text = self.env._("%(protected)d of %(total)d protected, %(exempt)d exempt", **counts)
+        else:
+            text = self.env._("%(protected)d of %(total)d protected", **counts)
+        return {
+            "name": name,
+            "label": label,
+            "text": text,
+            "percent": protected * 100 // total,
+            "percent_text": self.env._("%(percent)d%%", percent=protected * 100 // total),
+            "percent_exempt": exempt * 100 // total,
+        }
+
+    def _describe_findings(self, figures):
+        """Return a sentence for each finding that there is."""
+        sentences = self._finding_sentences()
+        return [
+            {
+                "name": name,
+                "urgent": name in URGENT,
+                "text": sentences[name][figures[name] > 1] % {"count": figures[name]},
+            }
+            for name in FINDINGS
+            if figures[name]
+        ]
+
+    def _finding_sentences(self):
+        """Return for each finding what is said of one, and of several."""
+        _ = self.env._
+        return {
+            "sensitive_bare": (
+                _("%(count)d person in a sensitive group has no second factor"),
+                _("%(count)d people in sensitive groups have no second factor"),
+            ),
+            "missing": (
+                _("%(count)d person is required to have an authenticator app and has none"),
+                _("%(count)d people are required to have an authenticator app and have none"),
+            ),
+            "not_asked": (
+                _("%(count)d account is opened by its password alone, and no policy asks for more"),
+                _("%(count)d accounts are opened by a password alone, and no policy asks for more"),
+            ),
+            "grace_ending": (
+                _("The days of grace of %(count)d person end within a week"),
+                _("The days of grace of %(count)d people end within a week"),
+            ),
+            "few_codes": (
+                _("%(count)d person has few recovery codes left"),
+                _("%(count)d people have few recovery codes left"),
+            ),
+            "api_unlimited": (
+                _("%(count)d API key is not limited to networks"),
+                _("%(count)d API keys are not limited to networks"),
+            ),
+            "exempt": (
+                _("%(count)d account is exempt from two-factor authentication"),
+                _("%(count)d accounts are exempt from two-factor authentication"),
+            ),
+            "never_logged_in": (
+                _("%(count)d person has never logged in"),
+                _("%(count)d people have never logged in"),
+            ),
+        }
