@@ -89,7 +89,7 @@ class AxeCase(ChromiumCase, Buttons, MfaCase):
                     user, http.werkzeug.user_agent.UserAgent(browser), "192.0.2.7"
                 )
         cls.terminal = cls.new_person("mfa_terminal")
-        cls.terminal._mfa_open_door().write({"mfa_exempt_networks": "192.0.2.0/24"})
+        cls.terminal._mfa_exempt_from_now("Shared terminal", "192.0.2.0/24")
         cls.env["res.users.apikeys"].with_user(cls.paul).sudo()._generate("rpc", "script", None)
 
     def setUp(self):
