@@ -13,7 +13,7 @@ class ResUsers(models.Model):
     mfa_weekly_report = fields.Boolean(
         copy=False,
         groups=fields.NO_ACCESS,
-        help="Gets the figures of MFA Coverage by e-mail every week, while it has the right to "
+        help="Gets the figures of MFA Coverage by email every week, while it has the right to "
         "see that page. Switched there, by the person alone.",
     )
 

@@ -9,7 +9,7 @@ from ..models.res_users_recovery_code import FEW
 STATES = [
     ("app", "Authenticator app"),
     ("passkey", "Passkey"),
-    ("mail", "Code by e-mail"),
+    ("mail", "Code by email"),
     ("grace", "In grace"),
     ("missing", "Required but missing"),
     ("exempt", "Exempt"),
@@ -111,7 +111,7 @@ class MfaCoverage(models.Model):
     last_factor = fields.Datetime(
         string="Last second factor",
         readonly=True,
-        help="When a code of an app, a code sent by e-mail, a recovery code or a passkey was last "
+        help="When a code of an app, a code sent by email, a recovery code or a passkey was last "
         "accepted, as far back as the trail of two-factor events is kept.",
     )
     last_login = fields.Datetime(readonly=True)
@@ -124,7 +124,7 @@ class MfaCoverage(models.Model):
         help="The API may be called from certain networks only: those of a company or of the "
         "user, or those of an exempt account.",
     )
-    no_email = fields.Boolean(string="No e-mail address", readonly=True)
+    no_email = fields.Boolean(string="No email address", readonly=True)
 
     def action_open_user(self):
         """Open the form of this row's user."""
@@ -189,7 +189,7 @@ class MfaCoverage(models.Model):
         """Return the statement of who is protected, and by what.
 
         A password leads past a policy that requires an app to the set-up of one. There a
-        passkey protects only where a company has the set-up confirmed by e-mail.
+        passkey protects only where a company has the set-up confirmed by email.
         """
         return SQL(
             """

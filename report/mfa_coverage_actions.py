@@ -24,8 +24,8 @@ class MfaCoverage(models.Model):
         invited.user_id._mfa_invite()
         done = self._say(
             invited,
-            self.env._("%(count)d person was invited by e-mail."),
-            self.env._("%(count)d people were invited by e-mail."),
+            self.env._("%(count)d person was invited by email."),
+            self.env._("%(count)d people were invited by email."),
         )
         skipped = (
             self._say(
@@ -56,8 +56,8 @@ class MfaCoverage(models.Model):
         reminded.user_id._mfa_remind_in_grace()
         done = self._say(
             reminded,
-            self.env._("%(count)d person was reminded by e-mail."),
-            self.env._("%(count)d people were reminded by e-mail."),
+            self.env._("%(count)d person was reminded by email."),
+            self.env._("%(count)d people were reminded by email."),
         )
         skipped = (
             self._say(
@@ -87,8 +87,8 @@ class MfaCoverage(models.Model):
     def _say_without_address(self, rows):
         return self._say(
             rows,
-            self.env._("%(count)d person has no e-mail address."),
-            self.env._("%(count)d people have no e-mail address."),
+            self.env._("%(count)d person has no email address."),
+            self.env._("%(count)d people have no email address."),
         )
 
     def _say_outcome(self, done, skipped):

@@ -55,7 +55,7 @@ class MfaCoverage(models.Model):
         if wanted and not user.email:
             raise UserError(
                 self.env._(
-                    "Your account has no e-mail address to send the figures to. Enter one in your "
+                    "Your account has no email address to send the figures to. Enter one in your "
                     "preferences first."
                 )
             )

@@ -1,4 +1,5 @@
 from . import (
+    test_accessibility,
     test_api,
     test_api_refusals,
     test_attacks,

@@ -42,7 +42,7 @@ class SelectionCase(CoverageCase):
 class TestInvite(SelectionCase):
     def test_invite(self):
         said = self.press_on("action_invite", self.bob + self.max)
-        self.assertEqual(said["message"], "2 people were invited by e-mail.")
+        self.assertEqual(said["message"], "2 people were invited by email.")
         self.assertEqual((said["type"], said["sticky"]), ("success", False))
         self.assertEqual(self.addressees(), ["bob@example.com", "max@example.com"])
         mail = self.new_mails()[0]
@@ -56,9 +56,9 @@ class TestInvite(SelectionCase):
         said = self.press_on("action_invite", users)
         self.assertEqual(
             said["message"],
-            "1 person was invited by e-mail. 2 people have an authenticator app already. "
+            "1 person was invited by email. 2 people have an authenticator app already. "
             "1 account is exempt from two-factor authentication. "
-            "2 people have no e-mail address.",
+            "2 people have no email address.",
         )
         self.assertEqual((said["type"], said["sticky"]), ("warning", True))
         self.assertEqual(self.addressees(), ["bob@example.com"])
@@ -101,7 +101,7 @@ class TestRemind(SelectionCase):
     def test_remind(self):
         self.gia.tz = "Pacific/Auckland"
         said = self.press_on("action_remind", self.gia)
-        self.assertEqual(said["message"], "1 person was reminded by e-mail.")
+        self.assertEqual(said["message"], "1 person was reminded by email.")
         mail = self.new_mails()
         self.assertIn("gia@example.com", mail.email_to)
         text = " ".join(html2plaintext(mail.body_html).split())
@@ -135,8 +135,8 @@ class TestRemind(SelectionCase):
         said = self.press_on("action_remind", self.people)
         self.assertEqual(
             said["message"],
-            "1 person was reminded by e-mail. 10 people are not in grace. "
-            "1 person has no e-mail address.",
+            "1 person was reminded by email. 10 people are not in grace. "
+            "1 person has no email address.",
         )
         self.assertEqual(len(self.new_mails()), 1)
 

@@ -81,7 +81,7 @@ class TestWeeklyMail(SelectionCase):
         self.assertFalse(self.run_cron())
         self.sign_in(self.boss)
         answer = self.call(COVERAGE, "set_weekly_report", True)
-        self.assertIn("no e-mail address", self.message_of(answer))
+        self.assertIn("no email address", self.message_of(answer))
         self.assertIn("result", self.call(COVERAGE, "set_weekly_report", False))
 
     def test_companies_of_the_recipient(self):

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from . import (
+    axe,
     browser,
     console,
     core,
@@ -103,6 +104,7 @@ def _run_in_odoo(
 
 def run_tests(bench: odoo.Bench, name: str, log: Path, tags: str, *options: str) -> int:
     """Have Odoo run the tests that ``tags`` names; return its exit status."""
+    env = {**bench.environment(), "MFA_AXE": str(axe.provide(bench.python))}
     argv = bench.command(
         name,
         f"--http-port={process.free_port()}",
@@ -111,4 +113,4 @@ def run_tests(bench: odoo.Bench, name: str, log: Path, tags: str, *options: str)
         "--stop-after-init",
         *options,
     )
-    return process.run(argv, state.RECORDS, log, bench.environment())
+    return process.run(argv, state.RECORDS, log, env)

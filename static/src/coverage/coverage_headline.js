@@ -35,8 +35,8 @@ export class CoverageHeadline extends Component {
         this.state.weekly = wanted;
         this.notification.add(
             wanted
-                ? _t("You will get these figures by e-mail every week.")
-                : _t("You will get no more weekly e-mails."),
+                ? _t("You will get these figures by email every week.")
+                : _t("You will get no more weekly emails."),
             { type: "success" }
         );
     }

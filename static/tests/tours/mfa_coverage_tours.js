@@ -52,22 +52,22 @@ tours.add("mfa_coverage", {
         { trigger: ".o_list_view:not(:has(.o_data_row:contains(mfa_max)))" },
         select("mfa_gia"),
         button("action_remind"),
-        said("1 person was reminded by e-mail."),
+        said("1 person was reminded by email."),
         { trigger: ".o_searchview_facet .o_facet_remove", run: "click" },
         { trigger: ".o_data_row:contains(mfa_ann)" },
         select("mfa_ann"),
         select("mfa_bob"),
         button("action_invite"),
-        said("1 person was invited by e-mail. 1 person has an authenticator app already."),
+        said("1 person was invited by email. 1 person has an authenticator app already."),
         { trigger: `${weekly}:not(:checked)`, run: "click" },
-        said("You will get these figures by e-mail every week."),
+        said("You will get these figures by email every week."),
     ],
 });
 
 tours.add("mfa_coverage_weekly_off", {
     steps: () => [
         { trigger: `${weekly}:checked`, run: "click" },
-        said("You will get no more weekly e-mails."),
+        said("You will get no more weekly emails."),
         { trigger: `${weekly}:not(:checked)` },
     ],
 });
@@ -92,8 +92,8 @@ tours.add("mfa_coverage_phone", {
         { trigger: ".o_kanban_record.o_record_selected:contains(mfa_max)" },
         { trigger: ".o_control_panel .o_cp_action_menus .dropdown-toggle", run: "click" },
         { trigger: ".o-dropdown--menu button[name=action_invite]", run: "click" },
-        said("1 person was invited by e-mail."),
+        said("1 person was invited by email."),
         { trigger: `${weekly}:not(:checked)`, run: "click" },
-        said("You will get these figures by e-mail every week."),
+        said("You will get these figures by email every week."),
     ],
 });
