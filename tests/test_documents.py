@@ -98,7 +98,7 @@ class TestDocuments(TransactionCase):
             return any(html.escape(name) in page.arch_db for page in pages if page.arch_db)
         if rest[0] == "General Settings":
             return not rest[1:] or rest[1] in self.arch("base.res_config_settings_view_form")
-        menus = self.env["ir.ui.menu"].with_context({"ir.ui.menu.full_list": True})
+        menus = self.env["ir.ui.menu"].with_context(**{"ir.ui.menu.full_list": True})
         found = menus.search([("name", "=", name)])
         return any(menu.complete_name == "/".join((root, *rest)) for menu in found)
 

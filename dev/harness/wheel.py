@@ -23,7 +23,16 @@ FOLDER = state.OWN / "wheel"
 DISTRIBUTION = f"odoo-addon-{state.ADDON}"
 INSIDE = f"odoo/addons/{state.ADDON}/"
 NEEDS = {"odoo==19.0.*", "cryptography", "pyotp", "qrcode"}
-NOT_INSTALLED = ("dev/", "docs/", "tests/", ".", "requirements.txt", "pyproject.toml")
+REPOSITORY_ONLY = (
+    ".",
+    "CONTRIBUTING.rst",
+    "SECURITY.md",
+    "dev/",
+    "docs/",
+    "pyproject.toml",
+    "requirements.txt",
+    "tests/",
+)
 SERVED = (f"/{state.ADDON}/static/description/icon.png", "/web/login")
 
 
@@ -73,19 +82,13 @@ def _check_metadata(wheel: Path) -> None:
 
 
 def _check_files(wheel: Path) -> None:
-    """Compare with what is under version control, and what the wheel is to leave out."""
+    """Compare with what is under version control, less what only the repository needs."""
     with zipfile.ZipFile(wheel) as archive:
         inside = {name.removeprefix(INSIDE) for name in archive.namelist()}
     inside = {name for name in inside if not name.startswith(wheel.name.partition("-py3")[0])}
-    unwanted = sorted(name for name in inside if name.startswith(NOT_INSTALLED))
     listed = subprocess.run(["git", "ls-files"], cwd=state.CHECKOUT, capture_output=True, text=True)
-    code = re.compile(r".*\.(py|xml|csv|js|scss|png|pot|po)$")
-    wanted = {
-        name
-        for name in listed.stdout.splitlines()
-        if code.match(name) and not name.startswith(NOT_INSTALLED)
-    }
-    missing = sorted(wanted - inside)
+    wanted = {name for name in listed.stdout.splitlines() if not name.startswith(REPOSITORY_ONLY)}
+    unwanted, missing = sorted(inside - wanted), sorted(wanted - inside)
     if unwanted or missing:
         raise Failure(f"The wheel holds {unwanted} and lacks {missing}.")
 
