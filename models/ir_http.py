@@ -222,3 +222,8 @@ class IrHttp(models.AbstractModel):
         if "mfa_codes_left" in request.session:
             info["mfa_codes_left"] = request.session["mfa_codes_left"]
         return info
+
+    @classmethod
+    def _get_translation_frontend_modules_name(cls):
+        """Have the portal's scripts speak the person's language, as core's modules do."""
+        return [*super()._get_translation_frontend_modules_name(), "auth_totp_mfa"]

@@ -22,33 +22,37 @@ class TourCase(MfaCase):
         return paul
 
     @contextmanager
-    def codes_for_tours(self):
-        """Let a tour ask for codes, as an app would give them half a minute later each.
+    def route_for_tours(self, name, answer):
+        """Let a tour ask ``/mfa/test/<name>`` for what ``answer`` returns."""
 
-        The tour is quicker than the time step: the used steps are forgotten.
-        """
+        def route(controller, **params):
+            return answer(**params)
 
-        def mfa_test_code(controller, secret=None, offset=0, mailed_to=None):
-            if mailed_to:
-                users = http.request.env["res.users"].sudo()
-                return users.search([("login", "=", mailed_to)])._get_totp_mail_code()[0]
-            http.request.env.cr.execute("UPDATE res_users_authenticator SET last_step = NULL")
-            return code_of(secret or SECRET, offset)
-
-        mfa_test_code.routing_type = "json"
-        Home.mfa_test_code = http.route(
-            "/mfa/test/code", type="jsonrpc", auth="none", readonly=False
-        )(mfa_test_code)
+        attribute = f"mfa_test_{name}"
+        route.routing_type = "json"
+        route = http.route(f"/mfa/test/{name}", type="jsonrpc", auth="none", readonly=False)(route)
+        setattr(Home, attribute, route)
         self.env.registry.clear_cache("routing")
         try:
             yield
         finally:
-            del Home.mfa_test_code
+            delattr(Home, attribute)
             self.env.registry.clear_cache("routing")
 
-    def run_tour(self, url, name, login):
-        with self.codes_for_tours():
-            self.start_tour(url, name, login=login, timeout=120)
+    def code_for_tour(self, secret=None, offset=0, mailed_to=None):
+        """Return a code, as an app would give it half a minute after the last one.
+
+        The tour is quicker than the time step: the used steps are forgotten.
+        """
+        if mailed_to:
+            users = http.request.env["res.users"].sudo()
+            return users.search([("login", "=", mailed_to)])._get_totp_mail_code()[0]
+        http.request.env.cr.execute("UPDATE res_users_authenticator SET last_step = NULL")
+        return code_of(secret or SECRET, offset)
+
+    def run_tour(self, url, name, login, **more):
+        with self.route_for_tours("code", self.code_for_tour):
+            self.start_tour(url, name, login=login, timeout=120, **more)
 
 
 @tagged("post_install", "-at_install")

@@ -57,7 +57,8 @@ def check_template() -> int:
     """Say how the .pot differs from the sources; return 1 where it does."""
     fresh = _template().read_text(encoding="utf-8").splitlines()
     kept = TEMPLATE.read_text(encoding="utf-8").splitlines() if TEMPLATE.exists() else []
-    changes = [line for line in difflib.unified_diff(kept, fresh, n=0) if line[0] in "+-"]
+    difference = list(difflib.unified_diff(kept, fresh, n=0, lineterm=""))[2:]
+    changes = [line for line in difference if line[0] in "+-"]
     if not changes:
         return 0
     say(f"{TEMPLATE.relative_to(state.CHECKOUT)} is out of date: run dev/i18n. What changed:")
@@ -83,7 +84,8 @@ def _template() -> Path:
     with state.lock(f"i18n-{state.KEY}"):
         if not folder.exists():
             process.stop_left_behind(state.RECORDS)
-            shutil.rmtree(CACHE, ignore_errors=True)
+            for old in sorted(CACHE.glob("*"), key=lambda path: path.stat().st_mtime)[:-9]:
+                shutil.rmtree(old)
             addons = state.addons_folder("addons", {state.ADDON: state.CHECKOUT})
             python = environment.for_odoo()
             with database.server(python) as server:
