@@ -90,7 +90,7 @@ tours.add("mfa_coverage_phone", {
         { trigger: ".o_kanban_view:not(:has(.o_kanban_record:contains(mfa_ann)))" },
         holdCard("mfa_max"),
         { trigger: ".o_kanban_record.o_record_selected:contains(mfa_max)" },
-        { trigger: ".o_control_panel .o_cp_action_menus .dropdown-toggle", run: "click" },
+        { trigger: ".o_control_panel .o_cp_action_menus button[aria-label='Actions menu']", run: "click" },
         { trigger: ".o-dropdown--menu button[name=action_invite]", run: "click" },
         said("1 person was invited by email."),
         { trigger: `${weekly}:not(:checked)`, run: "click" },
