@@ -88,12 +88,12 @@ class ResConfigSettings(models.TransientModel):
         policy = self.env["ir.config_parameter"].sudo().get_param(POLICY)
         sentences = {
             "all_required": self.env._(
-                "Another app asks all users of all companies for a code, by the system parameter "
-                "%(key)s.",
+                "Another Odoo app asks all users of all companies for a code, by the system "
+                "parameter %(key)s.",
                 key=POLICY,
             ),
             "employee_required": self.env._(
-                "Another app asks the employees of all companies for a code, by the system "
+                "Another Odoo app asks the employees of all companies for a code, by the system "
                 "parameter %(key)s.",
                 key=POLICY,
             ),

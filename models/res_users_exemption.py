@@ -241,6 +241,6 @@ class ResUsers(models.Model):
             lambda user: user.env._(
                 "An administrator has set from which networks programs may use your account: "
                 "%(networks)s.",
-                networks=", ".join((listed or user.env._("anywhere")).splitlines()),
+                networks=", ".join((listed or user.env._("all networks")).splitlines()),
             ),
         )
