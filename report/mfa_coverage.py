@@ -114,7 +114,7 @@ class MfaCoverage(models.Model):
         help="When a code of an app, a code sent by email, a recovery code or a passkey was last "
         "accepted, as far back as the trail of two-factor events is kept.",
     )
-    last_login = fields.Datetime(readonly=True)
+    last_login = fields.Datetime(string="Last login", readonly=True)
     api_key_count = fields.Integer(
         string="API keys", readonly=True, help="Those that have not expired, of any scope."
     )
