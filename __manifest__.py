@@ -15,6 +15,7 @@
         "data/mfa_coverage_mails.xml",
         "data/ir_cron.xml",
         "report/mfa_coverage_views.xml",
+        "report/mfa_coverage_actions.xml",
         "views/res_users_mfa_event_views.xml",
         "views/res_users_authenticator_views.xml",
         "views/res_users_device_views.xml",

@@ -91,7 +91,7 @@ tours.add("mfa_coverage_phone", {
         holdCard("mfa_max"),
         { trigger: ".o_kanban_record.o_record_selected:contains(mfa_max)" },
         { trigger: ".o_control_panel .o_cp_action_menus button[aria-label='Actions menu']", run: "click" },
-        { trigger: ".o-dropdown--menu button[name=action_invite]", run: "click" },
+        { trigger: ".o-dropdown--menu .o_menu_item:contains(Invite by email)", run: "click" },
         said("1 person was invited by email."),
         { trigger: `${weekly}:not(:checked)`, run: "click" },
         said("You will get these figures by email every week."),
