@@ -39,11 +39,13 @@
     ],
     "assets": {
         "web.assets_backend": [
+            "auth_totp_mfa/static/src/dialog/**/*",
             "auth_totp_mfa/static/src/recovery_sheet/**/*",
             "auth_totp_mfa/static/src/backend/**/*",
             "auth_totp_mfa/static/src/coverage/**/*",
         ],
         "web.assets_frontend": [
+            "auth_totp_mfa/static/src/dialog/**/*",
             "auth_totp_mfa/static/src/recovery_sheet/**/*",
             "auth_totp_mfa/static/src/frontend/**/*",
         ],

@@ -17,6 +17,7 @@ from . import (
     test_help,
     test_hooks,
     test_identity,
+    test_keyboard,
     test_languages,
     test_login,
     test_mails,
