@@ -212,13 +212,8 @@ class TestAccessibleLogin(AxeCase):
         """What a policy shows: a code by email, the days of grace, a login that is void."""
         self.env.company.write({"mfa_policy_internal": "mail"})
         with self.browsing(self.chromium):
-<<<<<<< HEAD
-            self.give_password(self.bob)
-            self.look("code by email")
-=======
             self.give_password("mfa_bob")
-            self.look("code by e-mail")
->>>>>>> axe
+            self.look("code by email")
         self.bob.password = "another one, set meanwhile"
         with self.browsing_on(self.chromium):
             self.chromium.open("/web/login/totp")
