@@ -10,12 +10,8 @@ from odoo.tools import groupby
 class ResUsers(models.Model):
     _inherit = "res.users"
 
-    mfa_weekly_report = fields.Boolean(
-        copy=False,
-        groups=fields.NO_ACCESS,
-        help="Gets the figures of MFA Coverage by email every week, while it has the right to "
-        "see that page. Switched there, by the person alone.",
-    )
+    mfa_weekly_report = fields.Boolean(copy=False, groups=fields.NO_ACCESS)
+    """Gets the figures every week, while it may see them. Switched by the person alone."""
 
     def _mfa_invite(self):
         """Mail these users, who have an address, core's invitation, each in their language."""

@@ -85,9 +85,8 @@ class MfaCoverage(models.Model):
         help="What is asked for beside the password. A passkey counts where a policy asks for a "
         "second factor: without one, the password alone opens the account too.",
     )
-    urgency = fields.Integer(
-        readonly=True, aggregator=None, help="1 is the most urgent: sensitive and unprotected."
-    )
+    urgency = fields.Integer(readonly=True, aggregator=None)
+    """1 is the most urgent: sensitive and unprotected."""
     protected = fields.Boolean(
         readonly=True,
         help="The password alone does not open the account: a second factor is asked for.",

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import polib
 
-NOT_SHIPPED = re.compile(r"code:addons/\w+/(dev|tests)/")
+NOT_SHIPPED = re.compile(r"code:addons/\w+/(dev|docs|tests)/")
 # As the OCA's own exports have it: no dates.
 HEADER = (
     "Report-Msgid-Bugs-To",

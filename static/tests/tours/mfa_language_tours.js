@@ -51,7 +51,7 @@ tours.add("mfa_another_language", {
             ".o_notification",
             "You have no recovery codes: without your phone you would be locked out."
         ),
-        says(".o_notification_buttons button", "Make codes"),
+        says(".o_notification_buttons button", "Make recovery codes"),
         { trigger: ".o_notification_buttons button", run: "click" },
         { trigger: ".modal [name=password] input", run: "edit mfa_ann_password" },
         { trigger: ".modal footer button.btn-primary", run: "click" },
@@ -70,7 +70,7 @@ tours.add("mfa_another_language_portal", {
         { trigger: "button.o_portal_new_api_key", run: "click" },
         says(
             ".modal label[for=mfa_code]:visible",
-            "And a code of your authenticator app, or a recovery code"
+            "Code of your authenticator app, or a recovery code"
         ),
         says(".modal .o_mfa_letters", "Use a recovery code"),
         goTo("/web/login/totp/codes"),
