@@ -1,8 +1,8 @@
 """`dev/screenshots`: the pictures of README.rst and of the Apps list, made anew."""
 
 import argparse
-import os
 import re
+import site
 import sys
 from pathlib import Path
 
@@ -39,27 +39,36 @@ def _arguments() -> argparse.Namespace:
 
 def _main(options: argparse.Namespace) -> int:
     state.make_room(not (odoo_source.is_here() and environment.odoo_is_here()))
-    python = environment.for_screenshots()
-    if Path(sys.prefix) != python.parent.parent:  # where Playwright is
-        os.execv(python, [str(python), *sys.argv])
     process.stop_left_behind(state.RECORDS)
     source = odoo_source.find()
-    with database.server(environment.for_odoo()) as server:
+    python = environment.for_odoo()
+    _load_playwright()
+    browser.provide()
+    addons = state.addons_folder("addons", {state.ADDON: state.CHECKOUT})
+    with database.server(python) as server:
         server.drop_abandoned()
-        addons = state.addons_folder("addons", {state.ADDON: state.CHECKOUT})
-        bench = odoo.Bench(environment.for_odoo(), source, server, addons)
+        bench = odoo.Bench(python, source, server, addons)
         with database.test_database(server, "screenshots", keep=False) as name:
             return _photograph(bench, name, options)
+
+
+def _load_playwright() -> None:
+    """Let this very process import it, from an environment of its own."""
+    folder = environment.for_screenshots().parent.parent / "lib"
+    packages = folder / f"python{sys.version_info[0]}.{sys.version_info[1]}" / "site-packages"
+    if not packages.is_dir():
+        raise Failure("Start dev/screenshots by the Python that Odoo runs on: 3.10 to 3.13.")
+    site.addsitedir(str(packages))
 
 
 def _photograph(bench: odoo.Bench, name: str, options: argparse.Namespace) -> int:
     from . import mailbox, scenes, studio
 
     log = state.new_log("screenshots")
+    pristine = bench.pristine(odoo.dependencies(), demo=True)
     with step("Installing the addon with demo data"):
-        bench.install(
-            name, [state.ADDON], log, "--with-demo", f"--load-language={options.lang}"
-        )
+        bench.server.copy(pristine, name)
+        bench.install(name, [state.ADDON], log, "--with-demo", f"--load-language={options.lang}")
     bench.server.query(f"UPDATE res_partner SET lang = '{options.lang}'", name)
     mails = []
     port = process.free_port()
@@ -70,12 +79,13 @@ def _photograph(bench: odoo.Bench, name: str, options: argparse.Namespace) -> in
         folder = options.to or PICTURES
         folder.mkdir(parents=True, exist_ok=True)
         try:
-            with studio.Studio(f"http://localhost:{port}", folder, browser.find(), options) as all_:
-                missing = scenes.play(all_, mails)
+            url = f"http://localhost:{port}"
+            with studio.Studio(url, folder, browser.find(), options) as place:
+                failed = scenes.play(place, mails)
         finally:
             process.stop(child)
             box.shutdown()
-    say(f"{len(studio.pictures)} pictures in {folder}")
-    if missing:
-        raise Failure(f"Missing: {', '.join(missing)} (log: {log}).")
+    say(f"{len(place.pictures)} pictures in {folder}")
+    if failed:
+        raise Failure(f"These scenes failed: {', '.join(failed)} (log: {log}).")
     return 0

@@ -16,8 +16,8 @@ DEMO_KEY = "DEMO" * 8  # of all apps in the demo data
 DESKTOP = {"width": 1280, "height": 800}
 PHONE = {"width": 390, "height": 844}
 LARGEST = 150_000  # bytes
-LONGEST = 1100  # pixels that a picture is high
-PATIENCE = 20_000  # milliseconds
+PATIENCE = 60_000  # milliseconds
+SETTLING = 1  # seconds for Odoo's own transitions, and for pictures of people
 
 
 class Studio:
@@ -99,9 +99,8 @@ class Visitor:
         """Wait until the last element that ``selector`` names stands still; return it."""
         element = self.page.locator(selector).last
         element.wait_for()
-        self.page.wait_for_load_state("networkidle")
         self.page.evaluate("document.fonts.ready")
-        time.sleep(0.5)  # Odoo's own transitions
+        time.sleep(SETTLING)
         return element
 
     def photograph(self, name: str, selector: str | None = None) -> None:
@@ -116,12 +115,10 @@ class Visitor:
         png = element.screenshot(animations="disabled")
         self.studio.keep(name, png)
 
-    def odoo(self, script: str):
+    def tell_odoo(self, script: str) -> None:
         """Run a function of Odoo's web client, given its services."""
         self.see(".o_main_navbar")
-        return self.page.evaluate(
-            f"async () => await ({script})(odoo.__WOWL_DEBUG__.root.env.services)"
-        )
+        self.page.evaluate(f"async () => await ({script})(odoo.__WOWL_DEBUG__.root.env.services)")
 
     def open_tab(self, name: str) -> None:
         self.page.click(f".o_notebook_headers a[name={name}]")
@@ -132,5 +129,7 @@ def code_of(key: str) -> str:
 
 
 def _darken(route: Route) -> None:
-    address = re.sub(r"/web/assets/.*", "/web/assets/any/web.assets_web_dark.min.css", route.request.url)
+    address = re.sub(
+        r"/web/assets/.*", "/web/assets/any/web.assets_web_dark.min.css", route.request.url
+    )
     route.continue_(url=address)
