@@ -58,7 +58,7 @@ def login(studio: Studio, _mails: list[EmailMessage]) -> None:
     clerk.page.goto(form)
     clerk.give_code()
     clerk.tell_odoo(OPEN_PREFERENCES % "sales")
-    clerk.open_tab("security")
+    clerk.open_security()
     clerk.photograph("preferences", DIALOG)
 
 
@@ -80,7 +80,7 @@ def administration(studio: Studio, _mails: list[EmailMessage]) -> None:
 
 def enrol(admin: Visitor) -> None:
     admin.tell_odoo(OPEN_PREFERENCES % "admin")
-    admin.open_tab("security")
+    admin.open_security()
     admin.page.click("button[name=action_totp_enable_wizard]")
     admin.page.fill("[name=password] input", "admin")
     admin.page.click(".modal button[name=run_check]")
@@ -120,13 +120,13 @@ def settings(admin: Visitor) -> None:
 
 def user_form(admin: Visitor) -> None:
     admin.tell_odoo(OPEN_USER % "sales")
-    admin.open_tab("security")
+    admin.open_security()
     admin.photograph("user_form", ".o_form_sheet")
 
 
 def help_colleague(admin: Visitor) -> None:
     admin.tell_odoo(OPEN_USER % "store")
-    admin.open_tab("security")
+    admin.open_security()
     admin.page.click("button[name=action_mfa_help]")
     admin.page.fill(".modal [name=reason] input", "Lost the phone; called back at the office")
     admin.photograph("help", DIALOG)
@@ -134,6 +134,6 @@ def help_colleague(admin: Visitor) -> None:
 
 def exempt(admin: Visitor) -> None:
     admin.tell_odoo(OPEN_USER % "terminal")
-    admin.open_tab("security")
+    admin.open_security()
     admin.page.click("button[name=action_mfa_exemption]")
     admin.photograph("exemption", DIALOG)

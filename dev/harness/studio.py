@@ -120,8 +120,9 @@ class Visitor:
         self.see(".o_main_navbar")
         self.page.evaluate(f"async () => await ({script})(odoo.__WOWL_DEBUG__.root.env.services)")
 
-    def open_tab(self, name: str) -> None:
-        self.page.click(f".o_notebook_headers a[name={name}]")
+    def open_security(self) -> None:
+        """Open the tab of that name, of a user or of one's preferences."""
+        self.page.click("a[name=page_security]")
 
 
 def code_of(key: str) -> str:
@@ -129,7 +130,5 @@ def code_of(key: str) -> str:
 
 
 def _darken(route: Route) -> None:
-    address = re.sub(
-        r"/web/assets/.*", "/web/assets/any/web.assets_web_dark.min.css", route.request.url
-    )
-    route.continue_(url=address)
+    site = route.request.url.partition("/web/assets/")[0]
+    route.continue_(url=f"{site}/web/assets/any/web.assets_web_dark.min.css")
