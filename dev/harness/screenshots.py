@@ -1,7 +1,9 @@
 """`dev/screenshots`: the pictures of README.rst and of the Apps list, made anew."""
 
 import argparse
+import os
 import re
+import shutil
 import site
 import sys
 from pathlib import Path
@@ -9,6 +11,7 @@ from pathlib import Path
 from . import browser, console, database, environment, odoo, odoo_source, process, state
 from .console import Failure, say, step
 
+RIGHT_TO_LEFT = ("ar", "fa", "he")
 PICTURES = state.CHECKOUT / "static" / "description"
 
 
@@ -44,6 +47,8 @@ def _main(options: argparse.Namespace) -> int:
     python = environment.for_odoo()
     _load_playwright()
     browser.provide()
+    if options.lang.startswith(RIGHT_TO_LEFT):
+        _provide_rtlcss()
     addons = state.addons_folder("addons", {state.ADDON: state.CHECKOUT})
     with database.server(python) as server:
         server.drop_abandoned()
@@ -59,6 +64,24 @@ def _load_playwright() -> None:
     if not packages.is_dir():
         raise Failure("Start dev/screenshots by the Python that Odoo runs on: 3.10 to 3.13.")
     site.addsitedir(str(packages))
+
+
+def _provide_rtlcss() -> None:
+    """Odoo mirrors its styles by this program of npm's; without, it leaves them as they are."""
+    folder = state.SHARED / "rtlcss"
+    programs = folder / "node_modules" / ".bin"
+    if not programs.exists():
+        if not shutil.which("npm"):
+            raise Failure("Right to left needs rtlcss: type `apt-get install npm`.")
+        with step("Installing rtlcss"):
+            state.make_whole(folder, _install_rtlcss)
+    os.environ["PATH"] += f"{os.pathsep}{programs}"
+
+
+def _install_rtlcss(draft: Path) -> None:
+    log = state.new_log("npm")
+    if process.run(["npm", "install", "--prefix", draft, "rtlcss@4"], state.RECORDS, log):
+        raise Failure(f"rtlcss could not be installed (log: {log}).")
 
 
 def _photograph(bench: odoo.Bench, name: str, options: argparse.Namespace) -> int:
