@@ -89,7 +89,7 @@ def enrol(admin: Visitor) -> None:
     key = admin.page.text_content("[name=secret_key] span")
     admin.page.fill("[name=confirmation_code] input", code_of(key))
     admin.page.click("button[name=action_create]")
-    admin.page.wait_for_selector(".o_mfa_sheet")
+    admin.page.wait_for_selector(".o_mfa_codes")
     admin.photograph("recovery_codes", DIALOG)
 
 

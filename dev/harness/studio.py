@@ -15,6 +15,7 @@ from .console import Failure, say
 DEMO_KEY = "DEMO" * 8  # of all apps in the demo data
 DESKTOP = {"width": 1280, "height": 800}
 PHONE = {"width": 390, "height": 844}
+TALL = 1200  # pixels, in which the longest dialog fits
 LARGEST = 150_000  # bytes
 PATIENCE = 60_000  # milliseconds
 SETTLING = 1  # seconds for Odoo's own transitions, and for pictures of people
@@ -110,10 +111,12 @@ class Visitor:
             self.see("body")
             self.studio.keep(name, self.page.screenshot(animations="disabled"))
             return
+        small = self.page.viewport_size
+        self.page.set_viewport_size({**small, "height": TALL})
         element = self.see(selector)
         self.page.evaluate("document.activeElement.blur()")
-        png = element.screenshot(animations="disabled")
-        self.studio.keep(name, png)
+        self.studio.keep(name, element.screenshot(animations="disabled"))
+        self.page.set_viewport_size(small)
 
     def tell_odoo(self, script: str) -> None:
         """Run a function of Odoo's web client, given its services."""
