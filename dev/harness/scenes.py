@@ -8,6 +8,7 @@ from .studio import Studio, Visitor, code_of
 
 CARD = ".o_mfa_card, .card-body"
 DIALOG = ".modal-content"
+POLICY = ".o_settings_container:has([name=mfa_policy_sensitive])"
 OPEN_PREFERENCES = """async ({ orm, action }) => {
     const screen = await orm.call("res.users", "action_get");
     const [id] = await orm.search("res.users", [["login", "=", "%s"]]);
@@ -74,7 +75,7 @@ def administration(studio: Studio, _mails: list[EmailMessage]) -> None:
     admin = studio.visitor()
     admin.log_in("admin")
     enrol(admin)
-    for scene in (coverage, trail, settings, user_form, help_colleague, exempt):
+    for scene in (coverage, settings, user_form, exempt, help_colleague, trail):
         scene(admin)
 
 
@@ -108,13 +109,13 @@ def trail(admin: Visitor) -> None:
 def settings(admin: Visitor) -> None:
     """Both blocks; what is chosen for the picture is not saved."""
     admin.page.goto("/odoo/settings")
-    admin.see("#mfa_policy")
+    admin.see(POLICY)
     for field in ("mfa_policy_sensitive", "mfa_policy_internal"):
         admin.page.check(f"[name={field}] input[data-value=app]")
     admin.page.check("[name=mfa_policy_portal] input[data-value=mail]")
     admin.page.fill("[name=mfa_grace_days] input", "14")
-    admin.photograph("policy", "#mfa_policy")
-    admin.photograph("settings", "#mfa_settings")
+    admin.photograph("policy", POLICY)
+    admin.photograph("settings", ".o_settings_container:has([name=mfa_session_age])")
     admin.page.click(".o_form_button_cancel")
 
 
@@ -130,6 +131,8 @@ def help_colleague(admin: Visitor) -> None:
     admin.page.click("button[name=action_mfa_help]")
     admin.page.fill(".modal [name=reason] input", "Lost the phone; called back at the office")
     admin.photograph("help", DIALOG)
+    admin.page.click(".modal button[name=action_help]:visible")
+    admin.see(DIALOG)
 
 
 def exempt(admin: Visitor) -> None:
