@@ -44,7 +44,7 @@ def forced_setup(studio: Studio, mails: list[EmailMessage]) -> None:
     clerk.photograph("login_setup_confirm", CARD)
     clerk.page.fill("#confirmation", mailbox.code_in(mails[-1]))
     clerk.page.click("form .btn-primary")
-    clerk.page.wait_for_selector(".o_mfa_qr")
+    clerk.page.wait_for_selector("#mfa_key")
     clerk.photograph("login_setup", CARD)
 
 
@@ -110,9 +110,8 @@ def settings(admin: Visitor) -> None:
     """Both blocks; what is chosen for the picture is not saved."""
     admin.page.goto("/odoo/settings")
     admin.see(POLICY)
-    for field in ("mfa_policy_sensitive", "mfa_policy_internal"):
-        admin.page.check(f"[name={field}] input[data-value=app]")
-    admin.page.check("[name=mfa_policy_portal] input[data-value=mail]")
+    for population, level in (("sensitive", "app"), ("internal", "app"), ("portal", "mail")):
+        admin.choose(f"[name=mfa_policy_{population}] input[data-value={level}]")
     admin.page.fill("[name=mfa_grace_days] input", "14")
     admin.photograph("policy", POLICY)
     admin.photograph("settings", ".o_settings_container:has([name=mfa_session_age])")
