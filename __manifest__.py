@@ -1,11 +1,13 @@
 {
     "name": "MFA Support",
-    "summary": "Authenticator apps, trusted devices and a second factor that holds",
+    "summary": "Two-factor authentication: apps, recovery codes, trusted devices, company policy",
     "version": "19.0.1.3.0",
     "category": "Extra Tools",
     "license": "LGPL-3",
     "author": "Odoo Community Association (OCA)",
     "website": "https://github.com/OCA/server-auth",
+    "application": True,
+    "images": ["static/description/coverage.png"],
     "depends": ["auth_totp_mail", "auth_totp_portal"],
     "external_dependencies": {"python": ["cryptography", "pyotp", "qrcode"]},
     "data": [
@@ -36,6 +38,13 @@
         "wizards/res_users_mfa_exemption_views.xml",
         "wizards/res_users_mfa_help_views.xml",
         "wizards/res_users_mfa_logout_views.xml",
+    ],
+    "demo": [
+        "demo/demo_companies.xml",
+        "demo/demo_users_to_try.xml",
+        "demo/res.users.csv",
+        "demo/demo_factors.xml",
+        "demo/demo_history.sql",
     ],
     "assets": {
         "web.assets_backend": [

@@ -8,6 +8,7 @@ from . import (
     test_coverage_actions,
     test_coverage_headline,
     test_coverage_mail,
+    test_demo,
     test_devices_list,
     test_documents,
     test_encryption,
