@@ -160,38 +160,45 @@ class MfaCoverage(models.Model):
 
     def _finding_sentences(self):
         """Return for each finding what is said of one, and of several."""
-        _ = self.env._
         return {
             "sensitive_bare": (
-                _("%(count)d person in a sensitive group has no second factor"),
-                _("%(count)d people in sensitive groups have no second factor"),
+                self.env._("%(count)d person in a sensitive group has no second factor"),
+                self.env._("%(count)d people in sensitive groups have no second factor"),
             ),
             "missing": (
-                _("%(count)d person is required to have an authenticator app and has none"),
-                _("%(count)d people are required to have an authenticator app and have none"),
+                self.env._(
+                    "%(count)d person is required to have an authenticator app and has none"
+                ),
+                self.env._(
+                    "%(count)d people are required to have an authenticator app and have none"
+                ),
             ),
             "not_asked": (
-                _("%(count)d account is opened by its password alone, and no policy asks for more"),
-                _("%(count)d accounts are opened by a password alone, and no policy asks for more"),
+                self.env._(
+                    "%(count)d account is opened by its password alone, and no policy asks for more"
+                ),
+                self.env._(
+                    "%(count)d accounts are opened by a password alone, and no policy asks for more"
+                ),
             ),
             "grace_ending": (
-                _("The days of grace of %(count)d person end within a week"),
-                _("The days of grace of %(count)d people end within a week"),
+                self.env._("The days of grace of %(count)d person end within a week"),
+                self.env._("The days of grace of %(count)d people end within a week"),
             ),
             "few_codes": (
-                _("%(count)d person has few recovery codes left"),
-                _("%(count)d people have few recovery codes left"),
+                self.env._("%(count)d person has few recovery codes left"),
+                self.env._("%(count)d people have few recovery codes left"),
             ),
             "api_unlimited": (
-                _("%(count)d API key is not limited to networks"),
-                _("%(count)d API keys are not limited to networks"),
+                self.env._("%(count)d API key is not limited to networks"),
+                self.env._("%(count)d API keys are not limited to networks"),
             ),
             "exempt": (
-                _("%(count)d account is exempt from two-factor authentication"),
-                _("%(count)d accounts are exempt from two-factor authentication"),
+                self.env._("%(count)d account is exempt from two-factor authentication"),
+                self.env._("%(count)d accounts are exempt from two-factor authentication"),
             ),
             "never_logged_in": (
-                _("%(count)d person has never logged in"),
-                _("%(count)d people have never logged in"),
+                self.env._("%(count)d person has never logged in"),
+                self.env._("%(count)d people have never logged in"),
             ),
         }

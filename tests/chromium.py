@@ -4,7 +4,7 @@ import base64
 import json
 import os
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from odoo.tests.common import ChromeBrowser, ChromeBrowserException, save_test_file
@@ -70,11 +70,9 @@ class Chromium(ChromeBrowser):
         """
         end = time.monotonic() + seconds
         while time.monotonic() < end:
-            try:
+            with suppress(ChromeBrowserException):
                 if value := self.ask(f"Boolean(document.body && ({condition}))"):
                     return value
-            except ChromeBrowserException:
-                pass
             time.sleep(0.05)
         self.picture("missing")
         raise AssertionError(f"{condition} did not become true on {self.ask('location.href')}")
