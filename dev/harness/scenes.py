@@ -7,6 +7,7 @@ from .console import say
 from .studio import Studio, Visitor, code_of
 
 CARD = ".o_mfa_card, .card-body"
+ROWS = ".o_data_row, .o_kanban_record:not(.o_kanban_ghost)"
 DIALOG = ".modal-content"
 POLICY = ".o_settings_container:has([name=mfa_policy_sensitive])"
 OPEN_PREFERENCES = """async ({ orm, action }) => {
@@ -96,13 +97,13 @@ def enrol(admin: Visitor) -> None:
 
 def coverage(admin: Visitor) -> None:
     admin.page.goto("/odoo/mfa-coverage")
-    admin.see(".o_data_row, .o_kanban_record")
+    admin.see(ROWS)
     admin.photograph("coverage")
 
 
 def trail(admin: Visitor) -> None:
     admin.page.goto("/odoo/two-factor-events")
-    admin.see(".o_data_row, .o_kanban_record")
+    admin.see(ROWS)
     admin.photograph("trail")
 
 
@@ -111,11 +112,11 @@ def settings(admin: Visitor) -> None:
     admin.page.goto("/odoo/settings")
     admin.see(POLICY)
     for population, level in (("sensitive", "app"), ("internal", "app"), ("portal", "mail")):
-        admin.choose(f"[name=mfa_policy_{population}] input[data-value={level}]")
+        admin.page.check(f"[name=mfa_policy_{population}] input[data-value={level}]")
     admin.page.fill("[name=mfa_grace_days] input", "14")
     admin.photograph("policy", POLICY)
     admin.photograph("settings", ".o_settings_container:has([name=mfa_session_age])")
-    admin.page.click(".o_form_button_cancel")
+    admin.page.goto("/odoo")
 
 
 def user_form(admin: Visitor) -> None:

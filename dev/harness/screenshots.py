@@ -30,7 +30,11 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--lang", default="en_US", metavar="CODE", help="de_DE, … ar_001 for right to left"
     )
-    parser.add_argument("--dark", action="store_true", help="dark mode (the pages of employees)")
+    parser.add_argument(
+        "--dark",
+        action="store_true",
+        help="as Chromium darkens pages: Odoo Community has no dark mode",
+    )
     parser.add_argument("--phone", action="store_true", help="390 x 844, as on a phone")
     options = parser.parse_args()
     if not options.to and (options.dark or options.phone or options.lang != "en_US"):

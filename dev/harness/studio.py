@@ -1,14 +1,13 @@
 """A browser that logs in and takes pictures; needs Playwright and Pillow."""
 
 import io
-import re
 import time
 from argparse import Namespace
 from pathlib import Path
 
 import pyotp
 from PIL import Image
-from playwright.sync_api import Locator, Page, Route, sync_playwright
+from playwright.sync_api import Locator, Page, sync_playwright
 
 from .console import Failure, say
 
@@ -17,6 +16,11 @@ DESKTOP = {"width": 1280, "height": 800}
 PHONE = {"width": 390, "height": 844}
 TALL = 1200  # pixels, in which the longest dialog fits
 LARGEST = 150_000  # bytes
+UNDISTURBED = """
+    const style = new CSSStyleSheet();
+    style.replaceSync(".o-mail-ChatHub, .o_notification_manager { display: none }");
+    document.adoptedStyleSheets = [style];
+"""  # no greeting of OdooBot, which covers the screen of a phone, and no passing notice
 PATIENCE = 60_000  # milliseconds
 SETTLING = 1  # seconds for Odoo's own transitions, and for pictures of people
 
@@ -30,9 +34,10 @@ class Studio:
         self.options = options
         self.pictures: list[str] = []
         self._driver = sync_playwright().start()
-        self._browser = self._driver.chromium.launch(
-            executable_path=browser, args=["--no-sandbox", "--disable-gpu"]
-        )
+        arguments = ["--no-sandbox", "--disable-gpu"]
+        if options.dark:
+            arguments.append("--enable-features=WebContentsForceDark")
+        self._browser = self._driver.chromium.launch(executable_path=browser, args=arguments)
 
     def __enter__(self) -> "Studio":
         return self
@@ -52,15 +57,11 @@ class Studio:
             device_scale_factor=1,
             locale=self.options.lang.replace("_", "-"),
             timezone_id="UTC",
-            color_scheme="dark" if self.options.dark else "light",
             reduced_motion="reduce",
         )
         context.set_default_timeout(PATIENCE)
-        page = context.new_page()
-        if self.options.dark:
-            # Odoo has the styles, but no switch outside of its Enterprise edition.
-            page.route(re.compile(r"/web\.assets_web(\.min)?\.css"), _darken)
-        return Visitor(page, self)
+        context.add_init_script(UNDISTURBED)
+        return Visitor(context.new_page(), self)
 
     def keep(self, name: str, png: bytes) -> None:
         """Store a picture with 256 colours, which is plenty for a screen."""
@@ -82,11 +83,11 @@ class Visitor:
         self.page = page
         self.studio = studio
 
-    def log_in(self, login: str, then: str = "/odoo", password: str | None = None) -> None:
-        """Give the password; what comes next is up to the account."""
+    def log_in(self, login: str, then: str = "/odoo") -> None:
+        """Give the password, which in the demo is the login; what comes next depends."""
         self.page.goto(f"/web/login?redirect={then}")
         self.page.fill("#login", login)
-        self.page.fill("#password", password or login)
+        self.page.fill("#password", login)
         self.page.click("button[type=submit].btn-primary")
         self.page.wait_for_load_state()
 
@@ -118,10 +119,6 @@ class Visitor:
         self.studio.keep(name, element.screenshot(animations="disabled"))
         self.page.set_viewport_size(small)
 
-    def choose(self, selector: str) -> None:
-        """Press what is there, though a bubble of the chat may cover it on a phone."""
-        self.page.locator(selector).evaluate("element => element.click()")
-
     def tell_odoo(self, script: str) -> None:
         """Run a function of Odoo's web client, given its services."""
         self.see(".o_main_navbar")
@@ -134,8 +131,3 @@ class Visitor:
 
 def code_of(key: str) -> str:
     return pyotp.TOTP(key.replace(" ", "")).now()
-
-
-def _darken(route: Route) -> None:
-    site = route.request.url.partition("/web/assets/")[0]
-    route.continue_(url=f"{site}/web/assets/any/web.assets_web_dark.min.css")
