@@ -34,6 +34,13 @@
         "wizards/res_users_mfa_help_views.xml",
         "wizards/res_users_mfa_logout_views.xml",
     ],
+    "demo": [
+        "demo/demo_companies.xml",
+        "demo/demo_users_to_try.xml",
+        "demo/res.users.csv",
+        "demo/demo_factors.xml",
+        "demo/demo_history.sql",
+    ],
     "assets": {
         "web.assets_backend": [
             "auth_totp_mfa/static/src/recovery_sheet/**/*",

@@ -4,6 +4,7 @@ from . import (
     test_attacks,
     test_auth_timeout,
     test_coverage,
+    test_demo,
     test_devices_list,
     test_encryption,
     test_enrolment,
