@@ -5,25 +5,29 @@ import json
 import os
 import signal
 import time
+from email.message import EmailMessage
 from pathlib import Path
 
-from . import console, database, environment, odoo, odoo_source, process, state
+from . import console, database, environment, mailbox, odoo, odoo_source, process, state
 from .console import Failure, say, step
 
 DATABASE = database.database_name("run")
 INSTALLED = state.OWN / "run.json"
 
+READY = "\nOdoo is ready: {url}   (Ctrl-C stops it)"
 WELCOME = """
-Odoo is ready: {url}   (Ctrl-C stops it)
+  Log in as               with                  and see
+  administrator           admin / admin         who is protected: MFA Coverage
+  clerk with an app       sales / sales         the login with a code
+  clerk without           payroll / payroll     the set-up that nobody can skip
+  trainee                 trainee / trainee     the reminder in the days of grace
+  warehouse terminal      terminal / terminal   a refusal: this is not its network
+  customer with an app    customer / customer   the page of a portal user
 
-  Log in as        with
-  administrator    admin / admin
-  employee         demo / demo
-  portal user      portal / portal
-
-Enable MFA: click your name at the top right ▸ My Preferences ▸ Security
-            ▸ Two-factor authentication ▸ Add an app.
-Log: {log}
+The key of the apps in the demo, for an app of yours:
+  DEMO DEMO DEMO DEMO DEMO DEMO DEMO DEMO
+Your own second factor: your name at the top right ▸ My Preferences ▸ Security ▸ Add an app.
+Mails go nowhere: what Odoo sends is named here, with the code in it.
 """
 
 
@@ -34,8 +38,9 @@ def main() -> int:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="dev/run",
-        description="Run Odoo 19 with this addon and demo data. The first start fetches all "
-        f"that is missing into {state.SHARED}.",
+        description="Run Odoo 19 with this addon and demo data, and say who can log in. Mails that "
+        "Odoo sends go nowhere: they are named here. The first start fetches all that is missing "
+        f"into {state.SHARED}.",
         epilog="ODOO_HOME names an Odoo 19 to use; PGHOST, PGPORT, PGUSER and PGPASSWORD name a "
         "PostgreSQL server to use instead of the embedded one.",
     )
@@ -76,16 +81,33 @@ def _serve(options: argparse.Namespace) -> int:
             _prepare(bench, options.reset, log)
         elif name not in server.names():
             raise Failure(f"There is no database {name} of this checkout.")
-        url = f"http://localhost:{options.port}"
+        return _serve_until_it_ends(bench, name, options, log)
+
+
+def _serve_until_it_ends(
+    bench: odoo.Bench, name: str, options: argparse.Namespace, log: Path
+) -> int:
+    url = f"http://localhost:{options.port}"
+    with mailbox.Mailbox(_tell_of) as box:
         with step("Starting Odoo"):
-            child = bench.serve(name, options.port, log, f"--workers={options.workers}")
+            workers = f"--workers={options.workers}"
+            child = bench.serve(name, options.port, log, workers, *box.options)
             odoo.wait_for(f"{url}/web/login", child, log)
-        say(WELCOME.format(url=url, log=log))
+        say(READY.format(url=url if options.database else f"{url}/odoo/mfa-coverage"))
+        if not options.database:
+            say(WELCOME)
+        say(f"Log: {log}")
         try:
             status = child.wait()
         finally:
             process.stop(child)
-        raise Failure(f"Odoo ended by itself with status {status} (log: {log}).")
+            box.shutdown()
+    raise Failure(f"Odoo ended by itself with status {status} (log: {log}).")
+
+
+def _tell_of(mail: EmailMessage) -> None:
+    code = mailbox.code_in(mail)
+    say(f"Mail to {mail['To']}: {mail['Subject']}" + (f" (code: {code})" if code else ""))
 
 
 def _prepare(bench: odoo.Bench, reset: bool, log: Path) -> None:
