@@ -32,6 +32,11 @@ def provide() -> None:
             )
 
 
+def find() -> str:
+    """Return the path of the browser; ``provide`` has seen to one."""
+    return next(filter(None, map(shutil.which, BROWSERS)))
+
+
 def _has_browser() -> bool:
     return any(shutil.which(name) for name in BROWSERS)
 

@@ -25,6 +25,10 @@ def for_lint() -> Path:
     return _ready([DEV / "lint-requirements.txt"], "the lint tools'")
 
 
+def for_screenshots() -> Path:
+    return _ready([DEV / "screenshots-requirements.txt"], "the photographer's")
+
+
 def odoo_is_here() -> bool:
     files = [DEV / "odoo-requirements.txt", state.CHECKOUT / "requirements.txt"]
     return (_folder(_existing(files)) / "bin" / "python").exists()

@@ -93,21 +93,22 @@ class Bench:
         argv = self.command(name, *ports, *options)
         return process.spawn(argv, state.RECORDS, log, self.environment())
 
-    def pristine(self, modules: list[str]) -> str:
+    def pristine(self, modules: list[str], demo: bool = False) -> str:
         """A database with Odoo's own ``modules`` and no more, to copy from; made once."""
+        kind = "pristine_demo" if demo else "pristine"
         stamp = f"{self.odoo.library} {self.odoo.version} {sorted(modules)}"
         key = hashlib.sha256(stamp.encode()).hexdigest()[:8]
-        name = database.database_name(f"pristine_{key}")
+        name = database.database_name(f"{kind}_{key}")
         with state.lock(f"pristine-{state.KEY}"):
             if name not in self.server.names():
                 for old in self.server.names():
-                    if old.startswith(database.database_name("pristine_")):
+                    if old.rpartition("_")[0] == database.database_name(kind):
                         self.server.drop(old)
                 draft = database.throwaway_name("draft")
                 self.server.drop(draft)
                 log = state.new_log("pristine")
                 with step("Installing Odoo's own modules (once)"):
-                    self.install(draft, modules, log)
+                    self.install(draft, modules, log, *(["--with-demo"] if demo else []))
                     self._make_assets(draft, log)
                 self.server.copy(draft, name)
                 self.server.drop(draft)
