@@ -1,11 +1,13 @@
 {
     "name": "MFA Support",
-    "summary": "Authenticator apps, trusted devices and a second factor that holds",
+    "summary": "Two-factor authentication: apps, recovery codes, trusted devices, company policy",
     "version": "19.0.1.3.0",
     "category": "Extra Tools",
     "license": "LGPL-3",
     "author": "Odoo Community Association (OCA)",
     "website": "https://github.com/OCA/server-auth",
+    "application": True,
+    "images": ["static/description/coverage.png"],
     "depends": ["auth_totp_mail", "auth_totp_portal"],
     "external_dependencies": {"python": ["cryptography", "pyotp", "qrcode"]},
     "data": [
