@@ -36,10 +36,12 @@
     ],
     "assets": {
         "web.assets_backend": [
+            "auth_totp_mfa/static/src/dialog/**/*",
             "auth_totp_mfa/static/src/recovery_sheet/**/*",
             "auth_totp_mfa/static/src/backend/**/*",
         ],
         "web.assets_frontend": [
+            "auth_totp_mfa/static/src/dialog/**/*",
             "auth_totp_mfa/static/src/recovery_sheet/**/*",
             "auth_totp_mfa/static/src/frontend/**/*",
         ],

@@ -13,6 +13,7 @@ from . import (
     test_help,
     test_hooks,
     test_identity,
+    test_keyboard,
     test_login,
     test_mails,
     test_networks,

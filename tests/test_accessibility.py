@@ -27,6 +27,7 @@ EXCEPTIONS = [
     ("scrollable-region-focusable", ".o_list_renderer", "a list that is wider than a phone"),
     ("label", ".o_list_renderer", "boxes that select a row, and ticks in a list"),
     ("button-name", ".o_list_renderer .o_optional_columns_dropdown", "a button of an icon alone"),
+    ("image-alt", ".o_portal_icon", "pictures beside a text that says the same"),
     ("button-name", ".o_show_password", "a button of an icon alone"),
     ("tabindex", ".oe_login_form a[tabindex]", "the order of fields on the login page"),
     ("color-contrast", "#wrap a.btn-outline-secondary", "Discard on the page of one's address"),
@@ -343,6 +344,7 @@ class TestAccessibleWebClient(AxeCase):
                 self.look_at_dialog(page, see)
             self.open_preferences(self.admin)
             self.chromium.click("[name=action_mfa_recovery_codes]")
+            self.chromium.see(f"{DIALOG} main.modal-body > p")
             self.chromium.click(f"{DIALOG} footer .btn-primary")
             self.chromium.see(".o_mfa_codes")
             self.look("recovery codes")
