@@ -123,17 +123,22 @@ class ChromiumCase:
     def browsing(self, browser, user=None, **session):
         """Let ``browser`` reach the server, in a new session of ``user`` or of nobody.
 
-        What a test does to the database it does outside of this.
+        Meanwhile the server has the test's cursor: the test asks the database nothing.
         """
+        self.authenticate(user and user.login, None, browser=browser, session_extra=session)
+        with self.browsing_on(browser):
+            yield
+
+    @contextmanager
+    def browsing_on(self, browser):
+        """As :meth:`browsing`, in the session that the browser has."""
+        self.env.flush_all()
+        self.cr.clear()
         with self.allow_requests(browser=browser):
-            self.authenticate(
-                user.login if user else None, None, browser=browser, session_extra=session
-            )
-            self.cr.flush()
-            self.cr.clear()
             yield
             browser.navigate_to("about:blank", wait_stop=True)
             self._wait_remaining_requests()
+        self.env.invalidate_all()
 
     def axe_script(self):
         """Return the text of axe-core, or skip the test where ``dev/test`` did not fetch it."""

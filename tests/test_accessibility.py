@@ -142,12 +142,12 @@ class AxeCase(ChromiumCase, Buttons, MfaCase):
         self.chromium.wait_for("!document.body.classList.contains('o_left')")
         self.chromium.wait_ready()
 
-    def give_password(self, user):
+    def give_password(self, login):
         self.chromium.open("/web/login")
         self.submit(
             "form.oe_login_form button[type=submit].btn-primary",
-            login=user.login,
-            password=f"{user.login}_password",
+            login=login,
+            password=f"{login}_password",
         )
 
 
@@ -162,7 +162,7 @@ class TestAccessibleLogin(AxeCase):
 
     def test_second_step(self):
         with self.browsing(self.chromium):
-            self.give_password(self.ann)
+            self.give_password("mfa_ann")
             self.look("code")
             self.submit(self.MAIN, totp_token="000000")
             self.look("code refused")
@@ -177,7 +177,7 @@ class TestAccessibleLogin(AxeCase):
     def test_recovery_code_used(self):
         codes = self.ann._mfa_make_recovery_codes()
         with self.browsing(self.chromium):
-            self.give_password(self.ann)
+            self.give_password("mfa_ann")
             self.chromium.open("/web/login/totp?recovery=1")
             self.submit(self.MAIN, totp_token=codes[0])
             self.look("recovery code used")
@@ -191,13 +191,15 @@ class TestAccessibleLogin(AxeCase):
     def test_forced_setup(self):
         self.env.company.write({"mfa_policy_internal": "app", "mfa_setup_by_mail": True})
         with self.browsing(self.chromium):
-            self.give_password(self.bob)
+            self.give_password("mfa_bob")
             self.look("set-up, who it is")
             self.submit(self.MAIN, confirmation="000000")
             self.look("set-up, code refused")
             self.submit("button[name=again]")
             self.look("set-up, sent again")
-            code = self.sent_code(self.bob)
+        code = self.bob._get_totp_mail_code()[0]
+        with self.browsing_on(self.chromium):
+            self.chromium.open("/web/login/totp/setup")
             self.submit(self.MAIN, confirmation=code)
             self.look("set-up, the app")
             secret = self.chromium.ask("document.querySelector('#mfa_key').textContent")
@@ -206,23 +208,20 @@ class TestAccessibleLogin(AxeCase):
             self.submit(self.MAIN, name="Phone", code=code_of(secret))
             self.look("first recovery codes")
 
-    def sent_code(self, user):
-        return str(user.sudo()._get_totp_mail_code()[0]).zfill(6)
-
     def test_policies(self):
         """What a policy shows: a code by e-mail, the days of grace, a login that is void."""
         self.env.company.write({"mfa_policy_internal": "mail"})
         with self.browsing(self.chromium):
-            self.give_password(self.bob)
+            self.give_password("mfa_bob")
             self.look("code by e-mail")
         self.bob.password = "another one, set meanwhile"
-        with self.allow_requests(browser=self.chromium):
+        with self.browsing_on(self.chromium):
             self.chromium.open("/web/login/totp")
             self.look("login void")
         self.bob.password = "mfa_bob_password"
         self.env.company.write({"mfa_policy_internal": "app", "mfa_grace_days": 3})
         with self.browsing(self.chromium):
-            self.give_password(self.bob)
+            self.give_password("mfa_bob")
             self.look("days of grace")
 
 
@@ -314,7 +313,8 @@ class TestAccessibleWebClient(AxeCase):
     def leave_dialog(self):
         open_ones = self.chromium.ask("document.querySelectorAll('.modal').length")
         self.chromium.click(
-            f"{DIALOG} footer [special=cancel], {DIALOG} footer .btn-secondary, {DIALOG} header button"
+            f"{DIALOG} footer .btn-secondary, {DIALOG} footer [special=cancel], "
+            f"{DIALOG} header button"
         )
         self.chromium.wait_for(f"document.querySelectorAll('.modal').length < {open_ones}")
 

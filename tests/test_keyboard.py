@@ -60,16 +60,16 @@ class TestKeyboard(ChromiumCase, MfaCase):
         self.chromium.wait_for("!document.body.classList.contains('o_left')")
         self.chromium.wait_ready()
 
-    def give_password(self, user):
+    def give_password(self, login):
         self.chromium.open("/web/login")
-        self.type_into("#login", user.login)
-        self.type_into("#password", f"{user.login}_password")
+        self.type_into("#login", login)
+        self.type_into("#password", f"{login}_password")
         self.enter()
 
     def test_code_device_and_app(self):
         """Log in with a code, trust the device, revoke it, add an app, leave a dialog."""
         with self.browsing(self.chromium):
-            self.give_password(self.ann)
+            self.give_password("mfa_ann")
             self.assertTrue(self.where("[name=totp_token]")["there"])
             self.chromium.type(code_of(SECRET))
             self.press_on("[name=remember]", "Space")
@@ -77,14 +77,18 @@ class TestKeyboard(ChromiumCase, MfaCase):
             self.enter()
             self.chromium.open(SECURITY)
             self.press_on("[name=trusted_device_ids] [name=action_revoke]")
+            self.type_into(".modal [name=password] input", "mfa_ann_password")
+            self.press_on(".modal footer .btn-primary")
             self.chromium.wait_for("!document.querySelector('[name=action_revoke]')")
             self.press_on("button[name=action_totp_enable_wizard]")
             self.assertFocusStaysInDialog("[name=confirmation_code] input")
             secret = self.chromium.ask("document.querySelector('[name=secret_key] span').innerText")
             self.type_into("[name=confirmation_code] input", code_of(secret))
             self.chromium.press("Enter")
-            self.chromium.see("[name=authenticator_ids] .o_kanban_record:nth-child(2)")
-            self.press_on("[name=authenticator_ids] [name=action_rename]")
+            self.press_on("#mfa_codes_kept", "Space")
+            self.press_on(".modal footer .btn-primary")
+            self.chromium.see(".modal [name=authenticator_ids] .o_kanban_record:nth-child(2)")
+            self.press_on(".modal [name=authenticator_ids] [name=action_rename]")
             self.chromium.wait_for("document.activeElement.closest('.modal [name=name]')")
             self.chromium.press("Escape")
             self.chromium.wait_for("!document.querySelector('.modal [name=action_rename].btn')")
@@ -102,7 +106,7 @@ class TestKeyboard(ChromiumCase, MfaCase):
     def test_recovery_code(self):
         code = self.ann._mfa_make_recovery_codes()[0]
         with self.browsing(self.chromium):
-            self.give_password(self.ann)
+            self.give_password("mfa_ann")
             self.focus("a[href*='recovery=1']")
             self.enter()
             self.chromium.type("aaaa-bbbb-cccc-dddd")
@@ -117,7 +121,7 @@ class TestKeyboard(ChromiumCase, MfaCase):
     def test_forced_setup(self):
         self.env.company.write({"mfa_policy_internal": "app", "mfa_setup_by_mail": False})
         with self.browsing(self.chromium):
-            self.give_password(self.bob)
+            self.give_password("mfa_bob")
             secret = self.chromium.ask("document.querySelector('#mfa_key').textContent")
             self.assertTrue(self.where("[name=code]")["there"])
             self.chromium.type(code_of(secret))
