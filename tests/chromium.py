@@ -71,7 +71,7 @@ class Chromium(ChromeBrowser):
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             try:
-                if value := self.ask(f"Boolean(document.body) && ({condition})"):
+                if value := self.ask(f"Boolean(document.body && ({condition}))"):
                     return value
             except ChromeBrowserException:
                 pass

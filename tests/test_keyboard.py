@@ -79,8 +79,11 @@ class TestKeyboard(ChromiumCase, MfaCase):
             self.press_on("[name=trusted_device_ids] [name=action_revoke]")
             self.type_into(".modal [name=password] input", "mfa_ann_password")
             self.press_on(".modal footer .btn-primary")
-            self.chromium.wait_for("!document.querySelector('[name=action_revoke]')")
-            self.press_on("button[name=action_totp_enable_wizard]")
+            self.chromium.see(".modal [name=mfa]")
+            self.assertFalse(
+                self.chromium.ask("document.querySelector('.modal [name=action_revoke]')")
+            )
+            self.press_on(".modal [name=action_totp_enable_wizard]")
             self.assertFocusStaysInDialog("[name=confirmation_code] input")
             secret = self.chromium.ask("document.querySelector('[name=secret_key] span').innerText")
             self.type_into("[name=confirmation_code] input", code_of(secret))
