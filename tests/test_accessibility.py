@@ -117,7 +117,8 @@ class AxeCase(ChromiumCase, Buttons, MfaCase):
             self.chromium.resize(*size)
             found = self.chromium.ask(question, timeout=60)
             self._logger.info("%s, %d pixels: %d findings", page, size[0], len(found))
-            self.chromium.picture(f"{re.sub(r'[^a-z]+', '_', page)}_{size[0]}")
+            if found:
+                self.chromium.picture(f"{re.sub(r'[^a-z]+', '_', page)}_{size[0]}")
             self.findings += [f"{page}, {size[0]} pixels: {line}" for line in found]
 
     def proven(self, user):

@@ -1,12 +1,12 @@
 import { registry } from "@web/core/registry";
-import {
-    CopyClipboardCharField,
-    copyClipboardCharField,
-} from "@web/views/fields/copy_clipboard/copy_clipboard_field";
+import { CopyClipboardCharField } from "@web/views/fields/copy_clipboard/copy_clipboard_field";
 
-/** The key of an app, and a button that says that it copies it: core's has an icon alone. */
+/** The key of an app, and a button that says "Copy": that of core is an icon without a name. */
 class MfaKeyField extends CopyClipboardCharField {
     static template = "auth_totp_mfa.MfaKeyField";
 }
 
-registry.category("fields").add("mfa_key", { ...copyClipboardCharField, component: MfaKeyField });
+registry.category("fields").add("mfa_key", {
+    component: MfaKeyField,
+    supportedTypes: ["char"],
+});
