@@ -197,7 +197,7 @@ class TestPortalSecurity(PortalCase):
         devices = self.issue_device(self.portal) + self.issue_device(self.portal)
         self.sign_in_fresh()
         page = self.page()
-        self.assertIn('from <span class="text-break">192.0.2.7</span>', page.text)
+        self.assertIn('from <span class="text-break" dir="ltr">192.0.2.7</span>', page.text)
         with self.assertOneMail(self.portal, "Trusted Device Removed"):
             self.assertSaid(self.press_on(page, "revoke", devices[0].id), "Done.")
         self.assertEqual(devices.exists(), devices[1])
