@@ -220,3 +220,19 @@ class TestWeeklyMailAttacks(AttackCase):
         for mail in mails:
             self.assertIn("&lt;script&gt;", mail.body_html)
             self.assertNotRegex(mail.body_html, "<script|<img[^>]*onerror")
+
+    def test_line_breaks_in_names(self):
+        """A name that ends a header would add others, or keep the notice from its owner."""
+        self.sign_in(self.boss, password_age=0, proof_age=0)
+        name = "Boss\r\nBcc: thief@example.com\r\n\r\nNothing happened"
+        self.assertTrue(self.call("res.users", "write", self.boss.ids, {"name": name})["result"])
+        self.env[COVERAGE].with_user(self.boss).set_weekly_report(True)
+        self.press("res.users", "action_mfa_recovery_codes", self.boss.ids)
+        self.press(COVERAGE, "action_invite", self.bob.ids)
+        self.env.ref("auth_totp_mfa.cron_weekly_report").method_direct_trigger()
+        mails = self.new_mails()
+        self.assertEqual(len(mails), 3)
+        for mail in mails:
+            headers = [mail.subject, mail.email_from, *mail._prepare_outgoing_list()[0]["email_to"]]
+            for header in headers:
+                self.assertEqual(len(header.splitlines()), 1, header)
