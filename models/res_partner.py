@@ -6,6 +6,16 @@ class ResPartner(models.Model):
 
     _inherit = "res.partner"
 
+    def _compute_email_formatted(self):
+        """Keep a name from ending the header that it stands in.
+
+        The mail would be garbled, or never sent: whoever is in somebody's session could keep
+        all notices from them by a new name, which needs no code.
+        """
+        super()._compute_email_formatted()
+        for partner in self.filtered("email_formatted"):
+            partner.email_formatted = " ".join(partner.email_formatted.splitlines())
+
     def write(self, vals):
         if "email" in vals:
             user = self.env["res.users"]._mfa_acting()

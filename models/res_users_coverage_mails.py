@@ -14,7 +14,11 @@ class ResUsers(models.Model):
     """Gets the figures every week, while it may see them. Switched by the person alone."""
 
     def _mfa_invite(self):
-        """Mail these users, who have an address, core's invitation, each in their language."""
+        """Mail these users, who have an address, core's invitation, each in their language.
+
+        The mail names no record: employees may read what was sent about any user, and who is
+        invited has no second factor.
+        """
         template = self.env.ref("auth_totp_mail.mail_template_totp_invite")
         sender = self.env.user
         for lang, users in groupby(self.sudo(), lambda user: user.lang):
@@ -23,6 +27,8 @@ class ResUsers(models.Model):
                 email_values={
                     "email_from": sender.email_formatted,
                     "author_id": sender.partner_id.id,
+                    "model": False,
+                    "res_id": False,
                 },
                 email_layout_xmlid="mail.mail_notification_light",
             )

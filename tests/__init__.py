@@ -6,6 +6,7 @@ from . import (
     test_auth_timeout,
     test_coverage,
     test_coverage_actions,
+    test_coverage_attacks,
     test_coverage_headline,
     test_coverage_mail,
     test_demo,
