@@ -7,6 +7,7 @@ from odoo.http import request
 from odoo.tools import SQL
 from odoo.tools.misc import consteq
 
+from odoo.addons.base.models.ir_model import MODULE_UNINSTALL_FLAG
 from odoo.addons.base.models.res_users import check_identity
 
 from .res_users_identitycheck import PROOF_AGE
@@ -96,9 +97,15 @@ class ResUsers(models.Model):
         return result
 
     def unlink(self):
-        """Keep the trail of who is deleted, and of a login at that very moment."""
+        """Keep the trail of who is deleted, and of a login at that very moment.
+
+        Of users who go with a module, that of such a login waits for the daily clean-up: by
+        then this addon may be gone too.
+        """
         result = super().unlink()
         self.env["res.users.mfa.event"]._gc_missing_users()
+        if self.env.context.get(MODULE_UNINSTALL_FLAG):
+            return result
         registry = self.env.registry
 
         @self.env.cr.postcommit.add

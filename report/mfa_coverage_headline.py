@@ -4,6 +4,9 @@ from odoo import api, models
 from odoo.exceptions import UserError
 from odoo.fields import Domain
 from odoo.tools import SQL
+from odoo.tools.translate import LazyTranslate
+
+_lt = LazyTranslate(__name__)
 
 SHARES = {
     "all": Domain.TRUE,
@@ -22,6 +25,41 @@ FINDINGS = {
     "never_logged_in": Domain("last_login", "=", False),
 }
 """The most urgent first. Each has a filter of the same name and domain in the search view."""
+SENTENCES = {
+    "sensitive_bare": (
+        _lt("%(count)d person in a sensitive group has no second factor"),
+        _lt("%(count)d people in sensitive groups have no second factor"),
+    ),
+    "missing": (
+        _lt("%(count)d person is required to have an authenticator app and has none"),
+        _lt("%(count)d people are required to have an authenticator app and have none"),
+    ),
+    "not_asked": (
+        _lt("%(count)d account is opened by its password alone, and no policy asks for more"),
+        _lt("%(count)d accounts are opened by a password alone, and no policy asks for more"),
+    ),
+    "grace_ending": (
+        _lt("The days of grace of %(count)d person end within a week"),
+        _lt("The days of grace of %(count)d people end within a week"),
+    ),
+    "few_codes": (
+        _lt("%(count)d person has few recovery codes left"),
+        _lt("%(count)d people have few recovery codes left"),
+    ),
+    "api_unlimited": (
+        _lt("%(count)d API key is not limited to networks"),
+        _lt("%(count)d API keys are not limited to networks"),
+    ),
+    "exempt": (
+        _lt("%(count)d account is exempt from two-factor authentication"),
+        _lt("%(count)d accounts are exempt from two-factor authentication"),
+    ),
+    "never_logged_in": (
+        _lt("%(count)d person has never logged in"),
+        _lt("%(count)d people have never logged in"),
+    ),
+}
+"""What is said of one, and of several."""
 COUNTED = (
     "population",
     "sensitive",
@@ -147,58 +185,8 @@ class MfaCoverage(models.Model):
 
     def _describe_findings(self, figures):
         """Return a sentence for each finding that there is."""
-        sentences = self._finding_sentences()
-        return [
-            {
-                "name": name,
-                "urgent": name in URGENT,
-                "text": sentences[name][figures[name] > 1] % {"count": figures[name]},
-            }
-            for name in FINDINGS
-            if figures[name]
-        ]
+        return [self._describe_finding(name, figures[name]) for name in FINDINGS if figures[name]]
 
-    def _finding_sentences(self):
-        """Return for each finding what is said of one, and of several."""
-        return {
-            "sensitive_bare": (
-                self.env._("%(count)d person in a sensitive group has no second factor"),
-                self.env._("%(count)d people in sensitive groups have no second factor"),
-            ),
-            "missing": (
-                self.env._(
-                    "%(count)d person is required to have an authenticator app and has none"
-                ),
-                self.env._(
-                    "%(count)d people are required to have an authenticator app and have none"
-                ),
-            ),
-            "not_asked": (
-                self.env._(
-                    "%(count)d account is opened by its password alone, and no policy asks for more"
-                ),
-                self.env._(
-                    "%(count)d accounts are opened by a password alone, and no policy asks for more"
-                ),
-            ),
-            "grace_ending": (
-                self.env._("The days of grace of %(count)d person end within a week"),
-                self.env._("The days of grace of %(count)d people end within a week"),
-            ),
-            "few_codes": (
-                self.env._("%(count)d person has few recovery codes left"),
-                self.env._("%(count)d people have few recovery codes left"),
-            ),
-            "api_unlimited": (
-                self.env._("%(count)d API key is not limited to networks"),
-                self.env._("%(count)d API keys are not limited to networks"),
-            ),
-            "exempt": (
-                self.env._("%(count)d account is exempt from two-factor authentication"),
-                self.env._("%(count)d accounts are exempt from two-factor authentication"),
-            ),
-            "never_logged_in": (
-                self.env._("%(count)d person has never logged in"),
-                self.env._("%(count)d people have never logged in"),
-            ),
-        }
+    def _describe_finding(self, name, count):
+        sentence = self.env._(SENTENCES[name][count > 1])
+        return {"name": name, "urgent": name in URGENT, "text": sentence % {"count": count}}

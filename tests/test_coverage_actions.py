@@ -5,13 +5,13 @@ from xmlrpc.client import Fault
 from odoo.tests import tagged
 from odoo.tools import html2plaintext, mute_logger
 
-from .test_coverage_headline import CoverageCase
+from .test_coverage_headline import HeadlineCase
 
 COVERAGE = "mfa.coverage"
 RULES = "odoo.addons.base.models.ir_rule"
 
 
-class SelectionCase(CoverageCase):
+class SelectionCase(HeadlineCase):
     def setUp(self):
         super().setUp()
         self.last_mail = self.mails().search([], order="id desc", limit=1).id or 0

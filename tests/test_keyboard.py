@@ -33,15 +33,18 @@ class TestKeyboard(ChromiumCase, MfaCase):
     def where(self, selector="body"):
         return self.chromium.ask(FOCUS % json.dumps(selector))
 
-    def focus(self, selector):
-        """Tab until something that ``selector`` names has the focus; each stop must be seen."""
+    def focus(self, selector, back=False):
+        """Tab until something that ``selector`` names has the focus; each stop must be seen.
+
+        :param bool back: with Shift, from what comes after
+        """
         self.chromium.see(selector)
         for _tab in range(MOST_TABS):
             focus = self.where(selector)
             self.assertTrue(focus["seen"], f"Nobody sees that the focus is on {focus['html']}")
             if focus["there"]:
                 return
-            self.chromium.press("Tab")
+            self.chromium.press("Tab", shift=back)
         self.chromium.picture("no_focus")
         self.fail(f"{selector} cannot be reached by Tab; the focus is on {focus['html']}")
 
@@ -152,3 +155,36 @@ class TestKeyboard(ChromiumCase, MfaCase):
             self.enter()
             self.assertTrue(self.where("#confirmation_code")["there"])
         self.assertFalse(paul.mfa_enabled)
+
+    def test_coverage(self):
+        """Follow a finding, ask for the weekly mail, tick a user and invite them."""
+        boss = self.new_person("mfa_boss", "base.group_user,base.group_erp_manager")
+        self.env["res.users"].search([("id", "not in", (self.bob + boss).ids)]).active = False
+        self.enrol(boss)
+        with self.browsing(self.chromium, boss):
+            self.chromium.open("/odoo/mfa-coverage")
+            self.chromium.see(".o_data_row:nth-child(2)")
+            self.leave_search_box()
+            self.focus("#o_mfa_weekly", back=True)
+            self.chromium.press("Space")
+            self.chromium.see(".o_notification")
+            self.focus("[data-finding=not_asked]", back=True)
+            self.chromium.press("Enter")
+            self.chromium.see(".o_searchview_facet")
+            self.chromium.wait_for("document.querySelectorAll('.o_data_row').length === 1")
+            self.leave_search_box()
+            self.press_on(".o_data_row .o_list_record_selector input", "Space")
+            self.focus("button[name=action_invite]", back=True)
+            self.chromium.press("Enter")
+            self.chromium.wait_for(
+                "[...document.querySelectorAll('.o_notification')]"
+                ".some((el) => el.innerText.includes('was invited'))"
+            )
+        self.assertTrue(boss.sudo().mfa_weekly_report)
+        mail = self.env["mail.mail"].sudo().search([], order="id desc", limit=1)
+        self.assertEqual(mail.recipient_ids, self.bob.partner_id)
+
+    def leave_search_box(self):
+        """Odoo's search box keeps Tab for itself: an arrow leads on, to the list."""
+        self.press_on(".o_searchview_input", "ArrowDown")
+        self.chromium.wait_for("document.activeElement.closest('.o_list_renderer')")

@@ -41,8 +41,8 @@ def normalise(raw: str, target: str) -> int:
 
 
 def merge(template: str, *paths: str) -> int:
-    terms = polib.pofile(template)
     """Keep what is translated and not fuzzy; an empty file begins its language."""
+    terms = polib.pofile(template)
     for path in paths:
         old = polib.pofile(path)
         known = {entry.msgid: entry for entry in old if not entry.obsolete and not entry.fuzzy}

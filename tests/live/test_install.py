@@ -78,6 +78,12 @@ class InstallAndUninstall(unittest.TestCase):
         browser.press(self.leaver, "res.users", "action_totp_disable", [self.leaver.uid])
         self.set_parameter("auth_totp.session_age", "20")
         self.set_parameter("auth_totp.trusted_device_age", "45")
+        self.give_to_addon(make_people(1, site=self.site())[0])
+
+    def give_to_addon(self, person):
+        """Have this user go with the addon, as the users of demo data do."""
+        values = {"module": "auth_totp_mfa", "name": "of_demo_data", "model": "res.users"}
+        self.admin_call("ir.model.data", "create", {**values, "res_id": person.uid})
 
     def use_two_apps(self, person):
         """Enrol two apps, then use the first one, in a browser that is trusted from then on."""

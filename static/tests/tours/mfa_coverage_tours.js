@@ -11,8 +11,8 @@ const said = (words) => ({
 
 const ready = () => ({ trigger: ".o_mfa_headline:contains(5 of 11 protected, 1 exempt)" });
 
-const follow = (name, person, press = "click") => [
-    { trigger: finding(name), run: press },
+const follow = (name, person) => [
+    { trigger: finding(name), run: "click" },
     { trigger: ".o_searchview_facet" },
     { trigger: `.o_data_row:contains(${person})` },
     { trigger: ".o_list_view:not(:has(.o_data_row:contains(mfa_ann)))" },
@@ -39,13 +39,9 @@ tours.add("mfa_coverage", {
         },
         ...follow("missing", "mfa_max"),
         {
-            content: "a finding takes the place of the one before; it works by keyboard",
+            content: "a finding takes the place of the one before",
             trigger: finding("grace_ending"),
-            run() {
-                this.anchor.focus();
-                this.anchor.dispatchEvent(new KeyboardEvent("keydown", { key: "Enter" }));
-                this.anchor.click();
-            },
+            run: "click",
         },
         { trigger: ".o_data_row:contains(mfa_gia)" },
         { trigger: ".o_searchview:not(:has(.o_searchview_facet ~ .o_searchview_facet))" },
