@@ -3,8 +3,12 @@
 All are queued, not sent: a selection may hold hundreds of users.
 """
 
+import logging
+
 from odoo import api, fields, models
 from odoo.tools import groupby
+
+_logger = logging.getLogger(__name__)
 
 
 class ResUsers(models.Model):
@@ -52,10 +56,18 @@ class ResUsers(models.Model):
 
     @api.model
     def _mfa_cron_weekly_report(self):
-        """Mail the figures to whoever asked for them and may still see them."""
+        """Mail the figures to whoever asked for them and may still see them.
+
+        A mail that cannot be made is logged, and keeps nobody else's back.
+        """
         asked = self.search([("mfa_weekly_report", "=", True), ("email", "!=", False)])
         users = asked.filtered(lambda user: user.has_group("base.group_erp_manager"))
-        self.env["mail.mail"].create([user._mfa_weekly_mail() for user in users])
+        for user in users:
+            try:
+                with self.env.cr.savepoint():
+                    self.env["mail.mail"].create(user._mfa_weekly_mail())
+            except Exception:
+                _logger.exception("No weekly mail of MFA Coverage for user #%s", user.id)
         self._mfa_send_queue()
 
     def _mfa_weekly_mail(self):

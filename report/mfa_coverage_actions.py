@@ -16,11 +16,11 @@ class MfaCoverage(models.Model):
 
         :raise AccessError: for users whose coverage one must not see
         """
-        self.check_access("read")
-        enrolled = self.filtered(lambda row: row.state == "app")
-        exempt = self.filtered(lambda row: row.state == "exempt")
-        without = (self - enrolled - exempt).filtered("no_email")
-        invited = self - enrolled - exempt - without
+        rows = self._selected()
+        enrolled = rows.filtered(lambda row: row.state == "app")
+        exempt = rows.filtered(lambda row: row.state == "exempt")
+        without = (rows - enrolled - exempt).filtered("no_email")
+        invited = rows - enrolled - exempt - without
         invited.user_id._mfa_invite()
         done = self._say(
             invited,
@@ -49,8 +49,8 @@ class MfaCoverage(models.Model):
 
         :raise AccessError: for users whose coverage one must not see
         """
-        self.check_access("read")
-        in_grace = self.filtered(lambda row: row.state == "grace")
+        rows = self._selected()
+        in_grace = rows.filtered(lambda row: row.state == "grace")
         without = in_grace.filtered("no_email")
         reminded = in_grace - without
         reminded.user_id._mfa_remind_in_grace()
@@ -61,7 +61,7 @@ class MfaCoverage(models.Model):
         )
         skipped = (
             self._say(
-                self - in_grace,
+                rows - in_grace,
                 self.env._("%(count)d person is not in grace."),
                 self.env._("%(count)d people are not in grace."),
             ),
@@ -75,8 +75,15 @@ class MfaCoverage(models.Model):
 
         :raise AccessError, UserError: as ``ResUsers.action_mfa_help``
         """
+        return self._selected().user_id._mfa_help_dialog("reset")
+
+    def _selected(self):
+        """Return the rows of this selection, each once.
+
+        :raise AccessError: for users whose coverage one must not see
+        """
         self.check_access("read")
-        return self.user_id._mfa_help_dialog("reset")
+        return self.browse(dict.fromkeys(self.ids))
 
     # -- in words ----------------------------------------------------------------------
 

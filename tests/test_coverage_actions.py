@@ -68,6 +68,14 @@ class TestInvite(SelectionCase):
         self.assertIn("Nobody was invited. 1 person has", said["message"])
         self.assertFalse(self.new_mails())
 
+    def test_each_is_counted_once(self):
+        """A call of the API may name a user twice, or nobody."""
+        self.sign_in(self.boss, password_age=0, proof_age=0)
+        answer = self.press(COVERAGE, "action_invite", [self.bob.id, self.bob.id, 0])
+        said = answer["result"]["params"]["message"]
+        self.assertEqual(said, "1 person was invited by email.")
+        self.assertEqual(self.addressees(), ["bob@example.com"])
+
     def test_portal_user_is_led_to_their_page(self):
         self.press_on("action_invite", self.paul + self.bob)
         led = {

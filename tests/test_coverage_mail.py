@@ -8,6 +8,7 @@ from odoo.tools import html2plaintext
 
 from .test_coverage_actions import COVERAGE, SelectionCase
 
+MAILS = "odoo.addons.auth_totp_mfa.models.res_users_coverage_mails"
 CRON = "auth_totp_mfa.cron_weekly_report"
 
 
@@ -57,6 +58,17 @@ class TestWeeklyMail(SelectionCase):
         self.switch(self.sam, True)
         self.run_cron()
         self.assertEqual(len(self.addressees()), 3)
+
+    def test_one_that_fails_keeps_no_other_back(self):
+        self.switch(self.sam, True)
+        self.env.flush_all()
+        self.env.cr.execute(
+            "UPDATE res_partner SET lang = 'xx_XX' WHERE id = %s", [self.boss.partner_id.id]
+        )
+        self.env.invalidate_all()
+        with self.assertLogs(MAILS, "ERROR"):
+            self.run_cron()
+        self.assertEqual(self.addressees(), [self.sam.email_formatted])
 
     def test_off_again(self):
         self.switch(self.boss, False)
