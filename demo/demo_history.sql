@@ -92,6 +92,8 @@ SELECT concerned.logged_in - ago * interval '1 hour', kind, concerned.user_id, c
         'Chrome on Windows', NULL),
        ('sales', 'code_accepted', 120, 'sales', '203.0.113.21', 'Chrome / Windows',
         'Phone', NULL),
+       ('director', 'code_accepted', 120, 'director', '203.0.113.14', 'Safari / Macos',
+        'Phone', NULL),
        ('sysadmin', 'code_accepted', 0, 'sysadmin', '203.0.113.8', 'Firefox / Linux',
         'Phone', NULL),
        ('helpdesk', 'code_accepted', 0, 'helpdesk', '203.0.113.33', 'Chrome / Linux',
@@ -107,6 +109,10 @@ SELECT concerned.logged_in - ago * interval '1 hour', kind, concerned.user_id, c
        ('store', 'help_used', 0, 'store', '203.0.113.52', 'Chrome / Windows', NULL, NULL),
        ('terminal', 'network_refused', 30, 'terminal', '203.0.113.99', 'Chrome / Android',
         NULL, 'login from 203.0.113.99'),
+       ('technician', 'passkey_used', 0, 'technician', '203.0.113.47', 'Firefox / Linux',
+        'Security key', NULL),
+       ('customer', 'code_accepted', 0, 'customer', '192.0.2.200', 'Firefox / Windows',
+        'Phone', NULL),
        ('customer', 'device_trusted', 0, 'customer', '192.0.2.200', 'Firefox / Windows',
         'Firefox on Windows', NULL)
        ) AS line (name, kind, ago, actor, address, browser, subject, note)

@@ -66,15 +66,16 @@ class TestExemption(ExemptionCase):
     """The dialog, called as the web client calls it."""
 
     def test_exempt_and_end(self):
+        """The mails are in the person's language, the trail is not."""
         self.a.mfa_policy_internal = BY_APP
         self.bob.lang = self.env["res.lang"]._activate_lang("fr_FR") and "fr_FR"
-        with self.assertOneMail(self.bob, "Exempt"):
+        with self.assertOneMail(self.bob, "exemption de l'authentification"):
             answer = self.exempt(listed=f"{HERE}\n2001:db8::/32")
         self.assertNotIn("error", answer)
         self.assertTrue(self.bob.mfa_exempt)
         self.assertEqual(self.bob.mfa_exempt_networks, f"{HERE}\n2001:db8::/32")
         self.assertEqual(self.level_of(self.bob), OPTIONAL)
-        with self.assertOneMail(self.bob, "Exemption Ended"):
+        with self.assertOneMail(self.bob, "fin de l'exemption"):
             self.assertNotIn("error", self.set_networks(exempt=False))
         self.assertFalse(self.bob.mfa_exempt)
         self.assertFalse(self.bob.mfa_exempt_networks or self.bob.mfa_exempt_reason)

@@ -477,9 +477,9 @@ class TestWaiting(GuessCase):
         for _free in range(FREE):
             self.assertIn("double-check", self.guess())
         for wait in (60, 120, 240, 480, 960, 1920, 3600, 3600, 3600):
-            self.assertIn(f"in {math.ceil(wait / 60)} minute", self.guess(1))
+            self.assertIn(f"Minutes to wait: {math.ceil(wait / 60)}.", self.guess(1))
             self.assertIn(WAIT, self.guess(wait - 10, self.right()))
-            self.assertIn("in 1 minute", self.guess())
+            self.assertIn("Minutes to wait: 1.", self.guess())
             self.assertIn("double-check", self.guess(10))
 
     def test_refused_tries_do_not_prolong_the_wait(self):
@@ -504,7 +504,7 @@ class TestWaiting(GuessCase):
         self.now += 365 * DAY
         with freeze_time(at(self.begin + self.now), tick=True):
             self.stale()
-        self.assertIn("closed", self.guess(code=self.right()))
+        self.assertIn("are locked", self.guess(code=self.right()))
         self.assertIn("recovery code", self.guess(code=self.right()))
         self.assertEqual(self.rows(), {"app": 100})
         subjects = self.env["mail.mail"].sudo().search([]).mapped("subject")
@@ -520,7 +520,7 @@ class TestWaiting(GuessCase):
     def test_recovery_code_opens_closed_codes(self):
         code = self.ann._mfa_make_recovery_codes()[0]
         self.close()
-        self.assertIn("closed", self.guess(code=self.right()))
+        self.assertIn("are locked", self.guess(code=self.right()))
         self.assertFalse(self.guess(code=code))
         self.now += STALE
         self.assertFalse(self.guess(code=self.right()))
@@ -532,9 +532,9 @@ class TestWaiting(GuessCase):
         self.come_back(self.cookie(self.ann).value)
         self.assertLoggedIn(self.ann)
         self.assertEqual(self.rows(), {"app": 100})
-        self.assertIn("closed", self.guess(code=self.right()))
+        self.assertIn("are locked", self.guess(code=self.right()))
         self.stale()
-        self.assertIn("closed", self.guess(code=self.right()))
+        self.assertIn("are locked", self.guess(code=self.right()))
 
     def test_enrolling_a_new_app_opens_closed_codes(self):
         """With MFA off: else somebody who gave wrong codes then is locked out at once."""
@@ -589,7 +589,9 @@ class TestClockSetBack(GuessCase):
             error = self.prove(self.late, "000000")
         self.assertIn(WAIT, error)
         self.assertIn(
-            "in 1 minute", self.prove(self.early, code_of(SECRET, now=self.early)), "it starts anew"
+            "Minutes to wait: 1.",
+            self.prove(self.early, code_of(SECRET, now=self.early)),
+            "it starts anew",
         )
         moment = self.early + 61
         self.assertFalse(self.prove(moment, code_of(SECRET, now=moment)))
@@ -600,8 +602,8 @@ class TestClockSetBack(GuessCase):
         )
         self.env.flush_all()
         self.stale()
-        self.assertIn("in 60 minute", self.prove(self.early, "000000"))
-        self.assertIn("in 50 minute", self.prove(self.early + 610, "000000"))
+        self.assertIn("Minutes to wait: 60.", self.prove(self.early, "000000"))
+        self.assertIn("Minutes to wait: 50.", self.prove(self.early + 610, "000000"))
         moment = self.early + 3601
         self.assertFalse(self.prove(moment, code_of(SECRET, now=moment)))
 

@@ -259,16 +259,17 @@ class TestHelpCode(HelpCase):
         self.assertFalse(self.env[DIALOG].search([]))
 
     def test_trail_and_mails(self):
+        """The mails are in the person's language, the trail is not."""
         self.env["res.lang"]._activate_lang("fr_FR")
         self.ann.lang = "fr_FR"
-        with self.assertOneMail(self.ann, "Help Code Made"):
+        with self.assertOneMail(self.ann, "code d'aide généré"):
             code = self.make_code()
         self.assertEqual(self.trail_of(self.ann, "help_made"), [(self.boss.id, "mfa_boss", REASON)])
         mails = self.env["mail.mail"].sudo().search([])
         self.give_help_code(self.ann, code)
         self.env.invalidate_all()
         new = self.env["mail.mail"].sudo().search([]) - mails
-        self.assertIn("Security Update: Help Code Used", new.mapped("subject"))
+        self.assertIn("code d'aide utilisé", "".join(new.mapped("subject")))
         self.assertEqual(self.trail_of(self.ann, "help_used"), [(self.ann.id, "mfa_ann", None)])
 
 

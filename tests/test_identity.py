@@ -657,7 +657,9 @@ class TestPasskeys(PasskeyCase):
             {"user_id": self.ann.id, "counter": "app", "failures": 100, "last_try": 0}
         )
         self.env.flush_all()
-        self.assertIn("closed", self.rpc("/mfa/identity", code=code_of(SECRET))["result"]["error"])
+        self.assertIn(
+            "are locked", self.rpc("/mfa/identity", code=code_of(SECRET))["result"]["error"]
+        )
         self.rpc("/mfa/identity", passkey=self.touch())
         self.env.invalidate_all()
         self.assertFalse(attempts.search([]))
