@@ -14,6 +14,14 @@ from .console import Failure, say, step
 DATABASE = database.database_name("run")
 INSTALLED = state.OWN / "run.json"
 
+# Odoo's own jobs stay off: some talk to servers of Odoo.
+JOBS = """
+UPDATE ir_cron SET active = EXISTS (
+    SELECT FROM ir_model_data
+    WHERE model = 'ir.cron' AND res_id = ir_cron.id
+    AND (module = 'auth_totp_mfa' OR name = 'ir_cron_mail_scheduler_action'))
+"""
+
 READY = "\nOdoo is ready: {url}   (Ctrl-C stops it)"
 WELCOME = """
   Log in as               with                  and see
@@ -90,8 +98,10 @@ def _serve_until_it_ends(
     url = f"http://localhost:{options.port}"
     with mailbox.Mailbox(_tell_of) as box:
         with step("Starting Odoo"):
-            workers = f"--workers={options.workers}"
-            child = bench.serve(name, options.port, log, workers, *box.options)
+            more = [f"--workers={options.workers}", *box.options]
+            if not options.database:
+                more.append("--max-cron-threads=1")
+            child = bench.serve(name, options.port, log, *more)
             odoo.wait_for(f"{url}/web/login", child, log)
         say(READY.format(url=url if options.database else f"{url}/odoo/mfa-coverage"))
         if not options.database:
@@ -125,6 +135,7 @@ def _prepare(bench: odoo.Bench, reset: bool, log: Path) -> None:
     elif known != wanted:
         with step(f"Updating {state.ADDON}, whose files changed"):
             bench.update(DATABASE, state.ADDON, log)
+    bench.server.query(JOBS, DATABASE)
     INSTALLED.write_text(json.dumps(wanted))
 
 
