@@ -28,7 +28,9 @@ SELECT xmlid.res_id AS user_id, history.*,
        ('subscriber', 100, 60, 0)
        ) AS history (name, days, hours, codes)
   JOIN ir_model_data AS xmlid
-    ON xmlid.module = 'auth_totp_mfa' AND xmlid.name = 'demo_user_' || history.name;
+    ON xmlid.module = 'auth_totp_mfa' AND xmlid.name = 'demo_user_' || history.name
+ -- An update reads this file again, with nothing left to do.
+ WHERE NOT EXISTS (SELECT FROM res_users_mfa_event WHERE note = 'login from 203.0.113.99');
 
 UPDATE res_users SET create_date = made_on FROM mfa_demo WHERE user_id = id;
 

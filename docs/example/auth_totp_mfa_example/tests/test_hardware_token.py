@@ -40,7 +40,7 @@ class TestHardwareToken(Buttons, MfaCase):
         page = self.post_password(self.bob)
         for _try in range(6):
             page = self.post_code(page, self.shown(99))
-        self.assertIn("Try again in", page.text)
+        self.assertIn("Minutes to wait:", page.text)
 
     def test_who_has_no_token_goes_on_with_the_app(self):
         page = self.post_password(self.ann)
