@@ -187,3 +187,18 @@ class MfaCase(HttpCase):
         """Return the trusted-device cookie of ``user`` in the browser, or ``None``."""
         name = f"trusted_devices_{user.id}"
         return next((c for c in self.opener.cookies if c.name == name), None)
+
+
+class MailCase(HttpCase):
+    """For tests that read what Odoo mailed since they began."""
+
+    def setUp(self):
+        super().setUp()
+        self.last_mail = self.mails().search([], order="id desc", limit=1).id or 0
+
+    def mails(self):
+        self.env.invalidate_all()
+        return self.env["mail.mail"].sudo()
+
+    def new_mails(self):
+        return self.mails().search([("id", ">", self.last_mail)], order="id")

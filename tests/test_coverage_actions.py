@@ -5,24 +5,14 @@ from xmlrpc.client import Fault
 from odoo.tests import tagged
 from odoo.tools import html2plaintext, mute_logger
 
+from .common import MailCase
 from .test_coverage_headline import HeadlineCase
 
 COVERAGE = "mfa.coverage"
 RULES = "odoo.addons.base.models.ir_rule"
 
 
-class SelectionCase(HeadlineCase):
-    def setUp(self):
-        super().setUp()
-        self.last_mail = self.mails().search([], order="id desc", limit=1).id or 0
-
-    def mails(self):
-        self.env.invalidate_all()
-        return self.env["mail.mail"].sudo()
-
-    def new_mails(self):
-        return self.mails().search([("id", ">", self.last_mail)], order="id")
-
+class SelectionCase(MailCase, HeadlineCase):
     def addressees(self):
         """Return whom the new mails go to, however they say it."""
         return [

@@ -6,7 +6,7 @@ from odoo import fields
 from odoo.tests import tagged
 from odoo.tools import html2plaintext
 
-from .common import OTHER_SECRET, SECRET, code_of
+from .common import OTHER_SECRET, SECRET, MailCase, code_of
 from .test_enrolment import APP
 from .test_trail import TrailCase
 
@@ -14,19 +14,8 @@ STEPS = "If this was not you"
 
 
 @tagged("post_install", "-at_install")
-class TestMails(TrailCase):
+class TestMails(MailCase, TrailCase):
     """What the owner of an account is told, in Odoo's own security notice."""
-
-    def setUp(self):
-        super().setUp()
-        self.last_mail = self.mails().search([], order="id desc", limit=1).id or 0
-
-    def mails(self):
-        self.env.invalidate_all()
-        return self.env["mail.mail"].sudo()
-
-    def new_mails(self):
-        return self.mails().search([("id", ">", self.last_mail)], order="id")
 
     def cases(self):
         """Return the subject of each mail, a word of it, and what sends it."""
