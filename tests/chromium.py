@@ -117,6 +117,11 @@ class ChromiumCase:
         self.addCleanup(browser.stop)
         return browser
 
+    def proven(self, user):
+        """Return what the session of somebody holds who has just proven a second factor."""
+        now = time.time()
+        return {"identity-check-last": now, "mfa_proof": {"uid": user.id, "at": now}}
+
     @contextmanager
     def browsing(self, browser, user=None, **session):
         """Let ``browser`` reach the server, in a new session of ``user`` or of nobody.

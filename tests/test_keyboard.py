@@ -16,7 +16,7 @@ FOCUS = """
     const ring = (outlineStyle !== "none" && outlineWidth !== "0px") || boxShadow !== "none";
     return {
         there: el.matches(%s),
-        seen: ring || el.matches("body, input, [tabindex='-1']"),
+        seen: ring || el.matches("body, input, textarea, [tabindex='-1']"),
         inDialog: Boolean(el.closest(".modal")),
         html: el.outerHTML.slice(0, 200),
     };
@@ -155,6 +155,29 @@ class TestKeyboard(ChromiumCase, MfaCase):
             self.enter()
             self.assertTrue(self.where("#confirmation_code")["there"])
         self.assertFalse(paul.mfa_enabled)
+
+    def test_administrator(self):
+        """Help a colleague with a code, and exempt an account within a network."""
+        boss = self.new_person("mfa_boss", "base.group_user,base.group_erp_manager")
+        self.enrol(boss)
+        with self.browsing(self.chromium, boss, **self.proven(boss)):
+            self.open_security_of(self.ann)
+            self.press_on("button[name=action_mfa_help]")
+            self.type_into(".modal [name=reason] input", "Lost the phone")
+            self.press_on(".modal footer .btn-primary")
+            self.chromium.see(".o_mfa_help_code")
+            self.open_security_of(self.bob)
+            self.press_on("button[name=action_mfa_exemption]")
+            self.press_on(".modal [name=exempt] input", "Space")
+            self.type_into(".modal [name=reason] input", "Shared terminal")
+            self.type_into(".modal [name=exempt_networks] textarea", "192.0.2.0/24")
+            self.press_on(".modal footer .btn-primary")
+            self.chromium.wait_for("!document.querySelector('.modal')")
+        self.assertTrue(self.bob.mfa_exempt)
+
+    def open_security_of(self, user):
+        self.chromium.open(f"/odoo/users/{user.id}")
+        self.press_on(".o_form_view .nav-link[name=page_security]")
 
     def test_coverage(self):
         """Follow a finding, ask for the weekly mail, tick a user and invite them."""
