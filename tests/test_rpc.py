@@ -629,6 +629,11 @@ class TestPublicMethods(RpcCase):
         "action_open_my_account_settings": "opens a form, changes nothing",
         "run_check": "the identity check itself",
         "execute": "core's button of the settings: access rights of an administrator",
+        "get_headline": "figures, read under the record rules, TestCoverageLeaks",
+        "set_weekly_report": "one's own mail, with figures that one may read, TestWeeklyMail",
+        "action_invite": "core's invitation, which asks for no identity either, TestInvite",
+        "action_remind": "a mail that changes nothing, TestRemind",
+        "action_open_user": "opens a form, changes nothing",
     }
 
     def own_methods(self):
