@@ -60,6 +60,7 @@
         ],
         "web.assets_tests": ["auth_totp_mfa/static/tests/tours/**/*"],
     },
+    "pre_init_hook": "pre_init_hook",
     "post_init_hook": "post_init_hook",
     "uninstall_hook": "uninstall_hook",
 }

@@ -3,6 +3,7 @@
 from odoo.exceptions import UserError
 from odoo.tools import SQL
 
+from . import oca_takeover
 from .models import secret_store
 from .models.ir_config_parameter import FLAGS, POLICY
 from .models.mfa_policy import BY_MAIL, OPTIONAL
@@ -20,8 +21,15 @@ OURS_TO_DELETE = (
 """``auth_totp.trusted_device_age`` is core's."""
 
 
+def pre_init_hook(env):
+    """Make room where the OCA module of versions 8 to 12 has left its tables."""
+    oca_takeover.set_aside(env)
+
+
 def post_init_hook(env):
     """Turn each secret that core holds into an app, and make the system parameter.
+
+    So does each app of the OCA module of versions 8 to 12.
 
     Runs in the transaction that installs the addon, so there is no moment in which
     a protected user is not. In SQL, since core's ``unlink`` mails every owner of a
@@ -31,6 +39,7 @@ def post_init_hook(env):
     """
     cr = env.cr
     _adopt_secrets(env)
+    oca_takeover.adopt(env)
     cr.execute("DELETE FROM auth_totp_device")
     cr.execute("DELETE FROM auth_totp_wizard")
     env.invalidate_all()

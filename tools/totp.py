@@ -46,6 +46,14 @@ def normalise_secret(secret):
     return "".join(secret.split()).replace("-", "").upper()
 
 
+def is_readable(secret):
+    """Tell whether ``secret`` is Base32 of a key that is long enough to make codes."""
+    try:
+        return bool(_Totp(normalise_secret(secret)).byte_secret())
+    except ValueError:
+        return False
+
+
 def group_by_four(text, separator=" "):
     """Return ``text`` in groups of four characters, as a person copies it."""
     return separator.join(text[i : i + 4] for i in range(0, len(text), 4))
