@@ -153,8 +153,9 @@ class ResUsers(models.Model):
             )
         self.check_access("write")
         for user in self.sudo():
-            # The portal's group is no right that an employee lacks.
-            rights = user.all_group_ids - self.env.ref("base.group_portal")
+            # What every portal user has is no right that an employee lacks: ``website`` gives
+            # them groups of its own.
+            rights = user.all_group_ids - self.sudo().env.ref("base.group_portal").all_implied_ids
             within_rank = actor._is_system() or rights <= actor.all_group_ids
             if user._is_superuser() or not within_rank:
                 raise AccessError(

@@ -21,6 +21,7 @@ from . import (
     test_identity,
     test_keyboard,
     test_languages,
+    test_ldap,
     test_login,
     test_mails,
     test_networks,

@@ -50,13 +50,15 @@ class Odoo:
         folder = self.library / "addons"
         return [folder] if (folder / "web" / "static").is_dir() else []
 
+    @property
+    def modules(self) -> dict[str, Path]:
+        """Odoo's own modules by name, with where they lie."""
+        folders = (*self.addons, self.library / "odoo" / "addons")
+        manifests = [path for folder in folders for path in folder.glob("*/__manifest__.py")]
+        return {path.parent.name: path.parent for path in manifests}
+
     def module(self, name: str) -> Path:
-        """Where a module of Odoo's own lies."""
-        return next(
-            folder / name
-            for folder in (*self.addons, self.library / "odoo" / "addons")
-            if (folder / name / "__manifest__.py").exists()
-        )
+        return self.modules[name]
 
     @property
     def script(self) -> Path:
@@ -144,16 +146,16 @@ def _unpack_debian(draft: Path) -> None:
         if not shutil.which(tool):
             raise NotThisWay(f"{tool} is missing: this is no Debian or Ubuntu.")
     work = draft / "apt"
-    apt = Apt(work, _sources())
+    own_suite = os_release().get("VERSION_CODENAME", SUITE)
+    apt = Apt(work, sources({SUITE, own_suite}))
     with step("Downloading Odoo 19 from Debian"):
         apt.run("update")
         apt.download([f"{name}/{SUITE}" for name in PACKAGES])
-        own_suite = os_release().get("VERSION_CODENAME", SUITE)
         for name in OWN_SUITE_PACKAGES:
             _download_font(apt, name, own_suite)
     with step("Unpacking Odoo 19"):
         for package in sorted(work.glob("*.deb")):
-            _unpack(package, draft)
+            unpack(package, draft)
     shutil.rmtree(work)
     script = draft / "usr/lib/python3/dist-packages" / LEFT_OUT
     if not script.exists():
@@ -171,7 +173,7 @@ def _download_font(apt: "Apt", name: str, suite: str) -> None:
         say(f"{suite} has another Font Awesome than {ICON_FONT}: some icons will look odd.")
 
 
-def _unpack(package: Path, draft: Path) -> None:
+def unpack(package: Path, draft: Path) -> None:
     log = state.new_log("dpkg")
     if process.run(["dpkg-deb", "--extract", package, draft], state.RECORDS, log):
         raise NotThisWay(f"{package.name} cannot be unpacked: {_last_line(log)}")
@@ -212,12 +214,12 @@ class Apt:
         self.run("download", *packages)
 
 
-def _sources() -> str:
+def sources(suites: set[str]) -> str:
+    """Where apt finds these suites of Debian; NotThisWay on any other system."""
     keyring = next((path for path in KEYRINGS if os.path.exists(path)), None)
     mirror = _mirror()
     if not keyring:
         raise NotThisWay("Debian's archive keyring is missing (debian-archive-keyring).")
-    suites = {SUITE, os_release().get("VERSION_CODENAME") or SUITE}
     return "".join(f"deb [signed-by={keyring}] {mirror} {suite} main\n" for suite in suites)
 
 

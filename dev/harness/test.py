@@ -1,6 +1,7 @@
 """`dev/test`: the addon's whole suite on a fresh database, and core's with the addon."""
 
 import argparse
+import difflib
 from pathlib import Path
 
 from . import (
@@ -9,6 +10,7 @@ from . import (
     console,
     core,
     database,
+    directory,
     environment,
     live,
     odoo,
@@ -34,6 +36,14 @@ def _arguments() -> argparse.Namespace:
         "then tests/live against two real servers. The last line counts what ran.",
     )
     parser.add_argument("--tags", help="only these tests, as Odoo's --test-tags")
+    parser.add_argument(
+        "--with",
+        dest="beside",
+        nargs="+",
+        default=[],
+        metavar="MODULE",
+        help="install these modules of Odoo's too, and leave tests/live out",
+    )
     parser.add_argument("--keep", action="store_true", help="keep the database and name it")
     part = parser.add_mutually_exclusive_group()
     part.add_argument("--live", action="store_true", help="only the tests in tests/live")
@@ -43,6 +53,8 @@ def _arguments() -> argparse.Namespace:
     options = parser.parse_args()
     if options.tags and (options.core or options.wheel):
         parser.error("--tags names tests of this addon: leave out --core and --wheel")
+    if options.beside and (options.core or options.wheel or options.live):
+        parser.error("--with runs tests in Odoo: leave out --core, --wheel and --live")
     return options
 
 
@@ -51,6 +63,7 @@ def _main(options: argparse.Namespace) -> int:
     state.make_room(setup)
     process.stop_left_behind(state.RECORDS)
     source = odoo_source.find()
+    _check_known(options.beside, source)
     python = environment.for_odoo()
     browser.provide()
     links = {state.ADDON: state.CHECKOUT}
@@ -72,12 +85,21 @@ def _main(options: argparse.Namespace) -> int:
     return result.close()
 
 
+def _check_known(modules: list[str], source: odoo_source.Odoo) -> None:
+    """Fail where Odoo has no such module, before anything starts."""
+    for name in modules:
+        if name not in source.modules:
+            close = difflib.get_close_matches(name, source.modules, 3)
+            hint = f" Did you mean {' or '.join(close)}?" if close else ""
+            raise Failure(f"Odoo {source.version} has no module {name}.{hint}")
+
+
 def _run_parts(bench: odoo.Bench, log: Path, options: argparse.Namespace) -> report.Report:
     pristine = bench.pristine(odoo.dependencies())
     result = report.Report()
     if not options.live:
         result.add(_run_in_odoo(bench, pristine, log, options))
-    if options.live or not (options.tags or options.no_live):
+    if options.live or not (options.tags or options.no_live or options.beside):
         if live.has_tests():
             result.add(live.run(bench, pristine, state.new_log("live")))
         elif options.live:
@@ -88,6 +110,10 @@ def _run_parts(bench: odoo.Bench, log: Path, options: argparse.Namespace) -> rep
 def _run_in_odoo(
     bench: odoo.Bench, pristine: str, log: Path, options: argparse.Namespace
 ) -> report.Report:
+    env = bench.environment()
+    if directory.MODULE in options.beside:
+        env = directory.provide(bench.python, env)
+    modules = dict.fromkeys((state.ADDON, *state.BESIDE, *options.beside))
     with database.test_database(bench.server, "test", options.keep) as name:
         with step("Copying a fresh database"):
             bench.server.copy(pristine, name)
@@ -97,14 +123,22 @@ def _run_in_odoo(
                 name,
                 log,
                 options.tags or TAGS,
-                "--init=" + ",".join((state.ADDON, *state.BESIDE)),
+                f"--init={','.join(modules)}",
+                env=env,
             )
         return report.read_odoo_log(log, status)
 
 
-def run_tests(bench: odoo.Bench, name: str, log: Path, tags: str, *options: str) -> int:
+def run_tests(
+    bench: odoo.Bench,
+    name: str,
+    log: Path,
+    tags: str,
+    *options: str,
+    env: dict[str, str] | None = None,
+) -> int:
     """Have Odoo run the tests that ``tags`` names; return its exit status."""
-    env = {**bench.environment(), "MFA_AXE": str(axe.provide(bench.python))}
+    env = {**(env or bench.environment()), "MFA_AXE": str(axe.provide(bench.python))}
     argv = bench.command(
         name,
         f"--http-port={process.free_port()}",

@@ -30,10 +30,14 @@ needs_odoo = unittest.skipUnless(
 class Odoo:
     """Starts and stops Odoo on one database, with one log for all its processes."""
 
-    def __init__(self, database, addons=None):
-        """:param addons: a folder of addons beside those of Odoo and ours"""
+    def __init__(self, database, addons=None, instead=None):
+        """
+        :param addons: a folder of addons beside those of Odoo and ours
+        :param instead: a folder with another version of ours
+        """
         self.database = database
         self.addons = addons
+        self.instead = instead
         self.folder = tempfile.TemporaryDirectory(prefix="mfa_live_")
         self.log = Path(self.folder.name, "odoo.log")
         self.child = None
@@ -89,6 +93,9 @@ class Odoo:
         command = json.loads(os.environ["MFA_ODOO_COMMAND"])
         if self.addons:
             command[ADDONS_PATH] += f",{self.addons}"
+        if self.instead:
+            option, _equals, folders = command[ADDONS_PATH].partition("=")
+            command[ADDONS_PATH] = f"{option}={self.instead},{folders}"
         ours = [f"--database={self.database}", f"--db-filter=^{self.database}$", *options]
         with self.log.open("ab") as output:
             return subprocess.Popen(
@@ -102,8 +109,8 @@ class Odoo:
 class ScratchOdoo(Odoo):
     """Odoo on a copy of the database that has core's modules only."""
 
-    def __init__(self, addons=None):
-        super().__init__(os.environ["MFA_SCRATCH_DATABASE"], addons)
+    def __init__(self, addons=None, instead=None):
+        super().__init__(os.environ["MFA_SCRATCH_DATABASE"], addons, instead)
         base = os.environ["MFA_BASE_DATABASE"]
         self._drop()
         execute(f'CREATE DATABASE "{self.database}" TEMPLATE "{base}"')

@@ -352,6 +352,11 @@ def query(sql, *values, name=DATABASE):
         return cr.fetchall()
 
 
+def run_sql(sql, *values, name=DATABASE):
+    with database(name) as cr:
+        cr.execute(sql, values or None)
+
+
 def failures_of(person, kind="app"):
     """Return how many wrong codes in a row the database has counted."""
     rows = query(
