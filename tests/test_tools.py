@@ -164,6 +164,7 @@ class TestTotp(BaseCase):
             for code in (*self._codes_read_leniently(secret), "000000", "123456", 0):
                 with self.subTest(secret=secret, code=code):
                     self.assertIsNone(totp.matching_step(secret, code, NOW))
+                    self.assertFalse(totp.is_readable(secret))
 
     def _codes_read_leniently(self, secret):
         try:
@@ -184,6 +185,7 @@ class TestTotp(BaseCase):
         for secret in (SECRET.lower(), totp.group_by_four(SECRET), SECRET[:8] + "-" + SECRET[8:]):
             with self.subTest(secret=secret):
                 self.assertEqual(totp.matching_step(secret, code, NOW), NOW // 30)
+                self.assertTrue(totp.is_readable(secret))
 
     def test_new_secrets(self):
         secrets = {totp.generate_secret() for _number in range(500)}

@@ -18,7 +18,7 @@ import requests
 VARIABLES = ("MFA_ODOO_COMMAND", "MFA_BASE_DATABASE", "MFA_SCRATCH_DATABASE", "MFA_DATA_DIR")
 START_LIMIT = 60  # seconds
 STOP_LIMIT = 20
-INSTALL_LIMIT = 120
+INSTALL_LIMIT = 300
 ADDONS_PATH = 2  # which word of the command
 BAD_LINE = re.compile(r"^\S+ \S+ \d+ (ERROR|CRITICAL) .*|^Traceback .*", re.MULTILINE)
 
