@@ -119,9 +119,15 @@ class ResUsers(models.Model):
 
     @api.model
     def change_password(self, old_passwd, new_passwd):
-        """Refuse before other modules revoke devices or write to a directory."""
-        self.browse(self.env.uid)._mfa_check_own_change({"password": new_passwd})
-        return super().change_password(old_passwd, new_passwd)
+        """Refuse before other modules revoke devices or write to a directory.
+
+        ``auth_ldap`` stores no password here: its users' trusted devices end all the same.
+        """
+        user = self.browse(self.env.uid)
+        user._mfa_check_own_change({"password": new_passwd})
+        result = super().change_password(old_passwd, new_passwd)
+        user.sudo().trusted_device_ids._void("password changed")
+        return result
 
     @api.model
     def signup(self, values, token=None):

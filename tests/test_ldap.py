@@ -196,6 +196,7 @@ class TestLdap(SetupCase):
         self.enrol(self.bob)
         self.post_code(self.begin_by_ldap(), code_of(SECRET), remember="1")
         self.sign_in(self.bob, password_age=0, proof_age=0)
+        self.addCleanup(self.directory.set_password, "mfa_bob", PASSWORD)
         answer = self.call("res.users", "change_password", PASSWORD, "another_password")
         self.assertTrue(answer["result"])
         self.env.invalidate_all()
@@ -204,4 +205,3 @@ class TestLdap(SetupCase):
         self.assertLoggedOut()
         page = self.begin_by_ldap(password="another_password")
         self.assertIn('name="totp_token"', page.text)
-        self.directory.set_password("mfa_bob", PASSWORD)

@@ -121,18 +121,23 @@ class Upgrade(unittest.TestCase):
         self.assertEqual((ours - fresh, fresh - ours), (set(), set()))
 
     def rows(self):
-        """Return what the first version holds of everybody."""
+        """Return what the first version holds of these people, and its parameters."""
+        uids = [getattr(self, name).uid for name in NAMES]
+        of_people = (
+            "SELECT id, user_id, name, secret_key, last_step, last_used, create_date"
+            " FROM res_users_authenticator WHERE user_id = ANY(%s) ORDER BY id",
+            "SELECT id, user_id, name, token_hash, fingerprint, last_ip, expires_at"
+            " FROM res_users_device WHERE user_id = ANY(%s) ORDER BY id",
+            "SELECT id, user_id, failures, last_try"
+            " FROM res_users_mfa_attempt WHERE user_id = ANY(%s) ORDER BY id",
+            "SELECT id, mfa_since, mfa_epoch FROM res_users WHERE id = ANY(%s) ORDER BY id",
+        )
+        parameters = (
+            "SELECT key, value FROM ir_config_parameter WHERE key ~ '^auth_totp' ORDER BY key"
+        )
         return [
-            query(sql, name=self.odoo.database)
-            for sql in (
-                "SELECT id, user_id, name, secret_key, last_step, last_used, create_date"
-                " FROM res_users_authenticator ORDER BY id",
-                "SELECT id, user_id, name, token_hash, fingerprint, last_ip, expires_at"
-                " FROM res_users_device ORDER BY id",
-                "SELECT id, user_id, failures, last_try FROM res_users_mfa_attempt ORDER BY id",
-                "SELECT id, mfa_since, mfa_epoch FROM res_users ORDER BY id",
-                "SELECT key, value FROM ir_config_parameter WHERE key ~ '^auth_totp' ORDER BY key",
-            )
+            *(query(sql, uids, name=self.odoo.database) for sql in of_people),
+            query(parameters, name=self.odoo.database),
         ]
 
     def version(self):
