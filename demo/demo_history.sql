@@ -123,10 +123,20 @@ SELECT concerned.logged_in - ago * interval '1 hour', kind, concerned.user_id, c
 
 DROP TABLE mfa_demo;
 
--- The password is the login, as with Odoo's own demo users. Here, since auth_password_policy may
--- ask for longer ones; Odoo encrypts them at its next start, or at the login.
-UPDATE res_users SET password = login
- WHERE id IN (SELECT res_id FROM ir_model_data
-               WHERE module = 'auth_totp_mfa' AND name IN
-                     ('demo_user_sales', 'demo_user_payroll', 'demo_user_trainee',
-                      'demo_user_terminal', 'demo_user_customer'));
+-- The password is the login, as with Odoo's own demo users; hashed, since auth_password_policy
+-- may ask for longer ones. Odoo hashes them better at the first login.
+UPDATE res_users SET password = demo.hash
+  FROM ir_model_data AS xmlid,
+       (VALUES
+       ('demo_user_sales',
+        '$pbkdf2-sha512$1000$YXV0aF90b3RwX21mYQ$QuENKqm1uJGwzMWKkTiHF3oxv6S.Ps85boqronsz9gvfCAU4NJk0EPJ/a.tHwqIPi601c/lWbeT4sookv9Uj7A'),
+       ('demo_user_payroll',
+        '$pbkdf2-sha512$1000$YXV0aF90b3RwX21mYQ$nRugrYwv9X4g2ucC9z9JJL7KL2LOCfu0nFhalLe5xYyEooNIINUgmK61YOeSEI6cLG.jW11ogKlzM9QVlwTIAg'),
+       ('demo_user_trainee',
+        '$pbkdf2-sha512$1000$YXV0aF90b3RwX21mYQ$aYuhNyhfHa.zI7s9HC49xIZvTQFBEbm7Ja.W393y3AXWjKYXGu5.d/hnXIeM4z8kYCSWSZ9o1O/J7nprhhLA/w'),
+       ('demo_user_terminal',
+        '$pbkdf2-sha512$1000$YXV0aF90b3RwX21mYQ$W/3lte84uQjkMP5pZPiolLk9LhcmHY4EXLuFdIZKISXlp016yrpeXcYfkcueHmzlJlRLSjniYPQRCg5Q77uhPw'),
+       ('demo_user_customer',
+        '$pbkdf2-sha512$1000$YXV0aF90b3RwX21mYQ$BOsMZVHFfYG3XonJXU3Jg4E5628JlzLOW0YNVfKFbqpoTGQeuLUHNjoMR.gtNGEDhVIKUCDYVlieTS1YUfRytw')
+       ) AS demo (name, hash)
+ WHERE xmlid.module = 'auth_totp_mfa' AND xmlid.name = demo.name AND xmlid.res_id = res_users.id;

@@ -8,6 +8,7 @@ from .chromium import ChromiumCase
 from .common import SECRET, MfaCase, code_of
 
 MOST_TABS = 80
+PATIENCE = 60  # seconds: beside many modules the first page of the web client takes long
 SECURITY = "/odoo/action-auth_totp_mail.action_activate_two_factor_authentication"
 FOCUS = """
 (() => {
@@ -60,7 +61,7 @@ class TestKeyboard(ChromiumCase, MfaCase):
         """Press Enter, and wait for the page that it leads to."""
         self.chromium.ask("document.body.classList.add('o_left')")
         self.chromium.press("Enter")
-        self.chromium.wait_for("!document.body.classList.contains('o_left')")
+        self.chromium.wait_for("!document.body.classList.contains('o_left')", PATIENCE)
         self.chromium.wait_ready()
 
     def give_password(self, login):

@@ -118,6 +118,15 @@ class TestLdap(SetupCase):
         with mute_logger("odoo.addons.base.models.res_users"):
             return self.post_password(self.bob, password, login=login)
 
+    def trust(self):
+        """Log in, and have this browser remembered and logged out."""
+        self.post_code(self.begin_by_ldap(), code_of(SECRET), remember="1")
+        self.assertLoggedIn(self.bob)
+        # A browser sends a Secure cookie to localhost over plain HTTP, this one does not.
+        cookie = self.cookie(self.bob)
+        self.set_cookie(cookie.name, cookie.value)
+        self.authenticate(None, None)
+
     def test_optional(self):
         self.begin_by_ldap()
         self.assertLoggedIn(self.bob)
@@ -139,9 +148,7 @@ class TestLdap(SetupCase):
 
     def test_trusted_device(self):
         self.enrol(self.bob)
-        self.post_code(self.begin_by_ldap(), code_of(SECRET), remember="1")
-        self.assertLoggedIn(self.bob)
-        self.authenticate(None, None)
+        self.trust()
         self.begin_by_ldap()
         self.assertLoggedIn(self.bob)
 
@@ -194,13 +201,14 @@ class TestLdap(SetupCase):
     def test_new_password_in_the_directory(self):
         """Odoo changes it there, and stores none: the trusted devices end all the same."""
         self.enrol(self.bob)
-        self.post_code(self.begin_by_ldap(), code_of(SECRET), remember="1")
+        self.trust()
         self.sign_in(self.bob, password_age=0, proof_age=0)
         self.addCleanup(self.directory.set_password, "mfa_bob", PASSWORD)
         answer = self.call("res.users", "change_password", PASSWORD, "another_password")
         self.assertTrue(answer["result"])
         self.env.invalidate_all()
         self.assertFalse(self.bob.trusted_device_ids)
+        self.authenticate(None, None)
         self.begin_by_ldap()
         self.assertLoggedOut()
         page = self.begin_by_ldap(password="another_password")
