@@ -122,10 +122,10 @@ class TestLdap(SetupCase):
         """Log in, and have this browser remembered and logged out."""
         self.post_code(self.begin_by_ldap(), code_of(SECRET), remember="1")
         self.assertLoggedIn(self.bob)
-        # A browser sends a Secure cookie to localhost over plain HTTP, this one does not.
         cookie = self.cookie(self.bob)
-        self.set_cookie(cookie.name, cookie.value)
         self.authenticate(None, None)
+        # A browser sends a Secure cookie to localhost over plain HTTP, this one does not.
+        self.set_cookie(cookie.name, cookie.value)
 
     def test_optional(self):
         self.begin_by_ldap()
@@ -208,7 +208,7 @@ class TestLdap(SetupCase):
         self.assertTrue(answer["result"])
         self.env.invalidate_all()
         self.assertFalse(self.bob.trusted_device_ids)
-        self.authenticate(None, None)
+        self.new_browser()
         self.begin_by_ldap()
         self.assertLoggedOut()
         page = self.begin_by_ldap(password="another_password")
