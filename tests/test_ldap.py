@@ -123,7 +123,7 @@ class TestLdap(SetupCase):
         self.post_code(self.begin_by_ldap(), code_of(SECRET), remember="1")
         self.assertLoggedIn(self.bob)
         cookie = self.cookie(self.bob)
-        self.authenticate(None, None)
+        self.url_open("/web/session/logout")
         # A browser sends a Secure cookie to localhost over plain HTTP, this one does not.
         self.set_cookie(cookie.name, cookie.value)
 
