@@ -27,9 +27,7 @@ def pre_init_hook(env):
 
 
 def post_init_hook(env):
-    """Turn each secret that core holds into an app, and make the system parameter.
-
-    So does each app of the OCA module of versions 8 to 12.
+    """Turn what core holds, and what the OCA module held, into apps; make the parameter.
 
     Runs in the transaction that installs the addon, so there is no moment in which
     a protected user is not. In SQL, since core's ``unlink`` mails every owner of a

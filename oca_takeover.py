@@ -48,6 +48,8 @@ RECORDS = {
 ASIDE = "auth_totp_mfa_oca_app"
 """Where its apps wait, within the transaction that installs this addon."""
 DEFAULT_NAME = "Authenticator app"
+MOST_SHOWN = 100
+"""Ids of users in a line of the log."""
 
 
 def set_aside(env):
@@ -248,9 +250,8 @@ def _report(rows, apps, enabled):
         (replaced, "use the two-factor authentication of Odoo by now: their older apps are gone"),
     ):
         if users:
-            _logger.warning(
-                "OCA module: users %s: %d, ids %s.", text, len(users), str(sorted(users))[1:-1]
-            )
+            shown = ", ".join(map(str, sorted(users)[:MOST_SHOWN]))
+            _logger.warning("OCA module: users %s: %d, ids %s.", text, len(users), shown)
     ownerless = sum(app.user_id is None for app in rows)
     if ownerless:
         _logger.warning("OCA module: apps without a user, left out: %d.", ownerless)
