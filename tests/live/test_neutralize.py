@@ -26,7 +26,7 @@ class CopyOdoo(Odoo):
 
     def __init__(self, source, suffix, *options):
         super().__init__(f"{source}_{suffix}")
-        self.command("db", "duplicate", *options, source, self.database)
+        self.command("db", "duplicate", "--force", *options, source, self.database)
 
     def command(self, name, *options):
         python, script, addons_path = json.loads(os.environ["MFA_ODOO_COMMAND"])[: ADDONS_PATH + 1]
