@@ -194,8 +194,8 @@ class Home(AuthTotpMailHome):
         return request.redirect(self._login_redirect(request.session.uid, redirect=redirect))
 
     def _login_redirect(self, uid, redirect=None):
-        """Forget a target that no header can carry: it would be an error of the server."""
-        if redirect and not redirect.isprintable():
+        """Forget a target that is no address: it would be an error of the server."""
+        if redirect and not browser.is_address(redirect):
             redirect = None
         return super()._login_redirect(uid, redirect=redirect)
 

@@ -7,6 +7,7 @@ from . import (
     test_asvs_v3_7_2_redirects,
     test_asvs_v4_1_3_host_header,
     test_asvs_v8_2_1_rpc,
+    test_asvs_v8_4_1_companies,
     test_attack_accounts,
     test_attack_templates,
     test_attacks,

@@ -110,7 +110,7 @@ class KeyCase(RpcCase, ApiCase):
     def methods(self):
         """Yield model, name and function of each public method that might change one."""
         for model in self.env.registry.values():
-            ours = model._original_module == "auth_totp_mfa" and model._auto
+            ours = model._original_module == "auth_totp_mfa" and not model._abstract
             if not ours and model._name not in OTHER_MODELS:
                 continue
             names = {

@@ -6,8 +6,8 @@ tried by ``test_api_refusals``; how fields are read and written, by ``test_rpc``
 
 import inspect
 
-from odoo.models import BaseModel
 from odoo.fields import NO_ACCESS
+from odoo.models import BaseModel
 from odoo.tests import tagged
 from odoo.tools import mute_logger
 
@@ -35,6 +35,8 @@ AS_CORE = {
     "auth_totp.wizard.unlink": "whoever throws away core's own dialog gains nothing",
 }
 
+OF_ONE_S_OWN = {"res.users.apikeys.description.make_key": "a key of one's own, after a proof"}
+
 
 class RegistryCase(KeyCase):
     """Calls by the web client's road, on what belongs to a colleague."""
@@ -55,7 +57,11 @@ class RegistryCase(KeyCase):
 
     def own_models(self):
         models = self.env.registry.values()
-        return [model._name for model in models if model._original_module == OURS and model._auto]
+        return [
+            model._name
+            for model in models
+            if model._original_module == OURS and not model._abstract
+        ]
 
     def call_as_client(self, model, method, ids, kwargs):
         """Return the answer of a call with a forged context and made-up arguments."""
@@ -80,7 +86,9 @@ class RegistryCase(KeyCase):
                 self.assertFalse(self.secrets_in(answer, self.others(actor)), answer)
                 error = answer.get("error", {}).get("data", {})
                 self.assertNotIn("psycopg2", error.get("name", ""), error)
-                self.assertNothingChanged()
+                if not error:  # else all that it did was rolled back
+                    self.assertNothingChanged()
+        self.assertNothingChanged()
         self.assertLessEqual(
             {
                 "res.users.action_totp_disable",
@@ -99,26 +107,31 @@ class RegistryCase(KeyCase):
 
 @tagged("post_install", "-at_install")
 class TestEveryMethod(RegistryCase):
+    def test_half_open_session(self):
+        """The password of an administrator was given, and the code is missing."""
+        self.assertIn("totp_token", self.post_password(self.people["mfa_admin"]).text)
+        self.check_refused(self.calls())
+
     def test_nobody(self):
-        """Without a session, and with a session whose second step is missing."""
-        for half_open in (False, True):
-            self.new_browser()
-            if half_open:
-                self.assertIn("totp_token", self.post_password(self.people["mfa_admin"]).text)
-            self.before = self.state()
-            for model, method, ids, kwargs in self.calls():
-                with self.subTest(half_open=half_open, call=f"{model}.{method}"):
-                    answer = self.call_as_client(model, method, ids, kwargs)
-                    self.assertIn(answer["error"]["data"]["name"], NOBODY)
-            self.assertNothingChanged()
+        """Without a session; one method of each model, since all have the same door."""
+        self.new_browser()
+        self.check_refused({call[0]: call for call in self.calls()}.values())
+
+    def check_refused(self, calls):
+        self.before = self.state()
+        for model, method, ids, kwargs in calls:
+            with self.subTest(call=f"{model}.{method}"):
+                answer = self.call_as_client(model, method, ids, kwargs)
+                self.assertIn(answer["error"]["data"]["name"], NOBODY)
+        self.assertNothingChanged()
 
     def test_portal_user_with_proof(self):
         self.act_as("mfa_portal")
-        self.check_calls("mfa_portal")
+        self.check_calls("mfa_portal", allowed=OF_ONE_S_OWN)
 
     def test_employee_with_proof(self):
         self.act_as("mfa_ann")
-        self.check_calls("mfa_ann")
+        self.check_calls("mfa_ann", allowed=OF_ONE_S_OWN)
 
     def test_administrators_without_proof(self):
         for actor in ("mfa_manager", "mfa_admin"):
@@ -179,6 +192,9 @@ class TestEverySecretField(RegistryCase):
                     yield model, f"{name}.{hidden[count % len(hidden)]}"
 
     def check_paths(self, actor):
+        for login in (VICTIM, actor):  # something to sort, whose rules are core's own
+            attachments = self.env["ir.attachment"].with_user(self.people[login]).sudo()
+            attachments.create({"name": "File", "raw": b"x", "public": True})
         self.act_as(actor)
         paths = list(self.paths(actor))
         self.assertGreater(len(paths), 20)
@@ -190,7 +206,10 @@ class TestEverySecretField(RegistryCase):
             )
             for method, args, kwargs in calls:
                 with self.subTest(actor=actor, model=model, path=path, method=method), QUIET:
-                    self.assertIn("error", self.call(model, method, *args, **kwargs))
+                    answer = self.call(model, method, *args, **kwargs)
+                    self.assertFalse(answer.get("result"))
+                    if args[0]:  # a condition; sorting nothing tells nothing
+                        self.assertIn("error", answer)
 
     def test_there_are_secret_fields(self):
         fields = self.secret_fields()
