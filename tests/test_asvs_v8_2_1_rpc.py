@@ -35,6 +35,18 @@ AS_CORE = {
     "auth_totp.wizard.unlink": "whoever throws away core's own dialog gains nothing",
 }
 
+GUESSES = {
+    "boolean": ("=", True),
+    "char": ("like", "a"),
+    "datetime": ("<", "2100-01-01 00:00:00"),
+    "float": (">", 0),
+    "integer": (">", 0),
+    "selection": ("=", "mail"),
+}
+"""What a search would answer, by the type of the field; what is always set tells nothing."""
+SORTED_BY_CORE = {
+    "ir.attachment": "in superuser mode, by the name of who made it: no value is compared"
+}
 OF_ONE_S_OWN = {"res.users.apikeys.description.make_key": "a key of one's own, after a proof"}
 
 
@@ -178,7 +190,7 @@ class TestEverySecretField(RegistryCase):
         return found
 
     def paths(self, actor):
-        """Yield model and path of each relation that ``actor`` may follow to a secret."""
+        """Yield model, path and type of each relation that ``actor`` may follow to a secret."""
         secrets = self.secret_fields()
         count = 0
         for model in sorted(self.env.registry):
@@ -189,25 +201,25 @@ class TestEverySecretField(RegistryCase):
                 if field.comodel_name in secrets and field.store and not field.groups:
                     hidden = secrets[field.comodel_name]
                     count += 1
-                    yield model, f"{name}.{hidden[count % len(hidden)]}"
+                    secret = hidden[count % len(hidden)]
+                    kind = self.env[field.comodel_name]._fields[secret].type
+                    yield model, f"{name}.{secret}", kind
 
     def check_paths(self, actor):
-        for login in (VICTIM, actor):  # something to sort, whose rules are core's own
-            attachments = self.env["ir.attachment"].with_user(self.people[login]).sudo()
-            attachments.create({"name": "File", "raw": b"x", "public": True})
         self.act_as(actor)
         paths = list(self.paths(actor))
         self.assertGreater(len(paths), 20)
-        for model, path in paths:
+        for model, path, kind in paths:
             calls = (
-                ("search", [[[path, "!=", False]]], {}),
+                ("search", [[[path, *GUESSES[kind]]]], {}),
                 ("search", [[]], {"order": path, "limit": 1}),
                 ("formatted_read_group", [[], [path], ["__count"]], {}),
             )
             for method, args, kwargs in calls:
                 with self.subTest(actor=actor, model=model, path=path, method=method), QUIET:
                     answer = self.call(model, method, *args, **kwargs)
-                    self.assertFalse(answer.get("result"))
+                    if model not in SORTED_BY_CORE:
+                        self.assertFalse(answer.get("result"))
                     if args[0]:  # a condition; sorting nothing tells nothing
                         self.assertIn("error", answer)
 

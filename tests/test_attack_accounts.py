@@ -51,6 +51,7 @@ class TestArchived(AccountCase):
             self.assertLoggedOut()
         self.come_with(*cookies)
         self.assertLoggedOut()
+        self.new_browser()
         self.assertIn("Wrong login/password", self.post_password(self.ann).text)
         self.assertAsked(REFUSED, self.ann, key, WAYS)
 
