@@ -101,7 +101,7 @@ class TestDeleted(AccountCase):
         return found
 
     def test_nothing_of_the_account_is_left(self):
-        """But the trail, which keeps the login."""
+        """But the trail, which keeps the login; wrong codes go with the daily clean-up."""
         cookies, key = self.session_of_ann(), self.make_key(self.ann)
         self.ann._mfa_make_help_code("Lost")
         self.env["res.users.authenticator.create"].with_user(self.ann)._start()
@@ -113,6 +113,7 @@ class TestDeleted(AccountCase):
         self.env.invalidate_all()
         self.ann.unlink()
         self.env.flush_all()
+        self.env["res.users.mfa.attempt"]._gc_missing_users()
         self.assertEqual(self.rows_of(uid), set())
         self.env.cr.execute("SELECT FROM res_users_mfa_event WHERE login = 'mfa_ann'")
         self.assertTrue(self.env.cr.rowcount)
