@@ -180,7 +180,8 @@ class Home(AuthTotpMailHome):
 
     def _mfa_lead(self, page, redirect):
         """Lead to ``page``, and from there on to ``redirect``."""
-        return request.redirect_query(page, {"redirect": redirect} if redirect else None)
+        known = redirect and browser.is_address(redirect)
+        return request.redirect_query(page, {"redirect": redirect} if known else None)
 
     def _mfa_finish(self, redirect, proven=False):
         """Finish the login without core's check of a code, as core's controller does after it.

@@ -36,7 +36,6 @@ class HtmlCase(ChromiumCase, MailCase, SetupCase):
     def setUpClass(cls):
         super().setUpClass()
         cls.admin = cls.new_person("mfa_admin", "base.group_user,base.group_system")
-        cls.paul = cls.new_person("mfa_paul", "base.group_portal")
         cls.gia = cls.new_person("mfa_gia")
         cls.env.company.name = EVIL
         for user in (cls.ann, cls.admin, cls.paul):

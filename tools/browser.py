@@ -3,6 +3,8 @@
 import ipaddress
 from urllib.parse import urlsplit
 
+LONGEST_ADDRESS = 2000
+
 
 def browser_and_platform(user_agent):
     """Return ``(browser, platform)`` in lower case, empty where unknown.
@@ -51,8 +53,11 @@ def keeps_cookie(secure, scheme, host):
 
 
 def is_address(text):
-    """Tell whether a browser could be led to ``text``: an address that a header can carry."""
-    if not isinstance(text, str) or not text.isprintable():
+    """Tell whether a browser could be led to ``text``: an address that a header can carry.
+
+    Proxies refuse an answer whose header is too long (nginx: 4 KiB by default).
+    """
+    if not isinstance(text, str) or len(text) > LONGEST_ADDRESS or not text.isprintable():
         return False
     try:
         urlsplit(text)
