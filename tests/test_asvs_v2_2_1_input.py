@@ -35,11 +35,10 @@ FIELDS = (
     "page",
     "choice",
     "confirmation_code",
-    "old",
-    "new1",
-    "new2",
 )
 """Every field of every form of ours."""
+OF_CORE = dict.fromkeys(("old", "new1", "new2"), "x")
+"""Fields that core's form beside ours cannot do without."""
 TEXTS = {
     "NUL byte": "12\x003456",
     "long": "x" * 100_000,
@@ -113,7 +112,7 @@ class TestForms(InputCase):
 
     def fill(self, path, csrf, text):
         """Send ``text`` in each field at once."""
-        data = dict.fromkeys(FIELDS, text) | {"csrf_token": csrf}
+        data = dict.fromkeys(FIELDS, text) | OF_CORE | {"csrf_token": csrf}
         with QUIET:
             return self.url_open(path, data=data, allow_redirects=False)
 
@@ -168,7 +167,7 @@ class TestForms(InputCase):
         self.before = self.state()
         for path in self.paths():
             files = dict.fromkeys(FIELDS, ("x", b"\x00" * 1000))
-            data = {"csrf_token": csrf}
+            data = {"csrf_token": csrf, **OF_CORE}
             pairs = [(name, value) for name in FIELDS for value in ("1", "2")]
             for sent in ({"data": data, "files": files}, {"data": [*pairs, *data.items()]}):
                 with self.subTest(path=path), QUIET:
