@@ -180,7 +180,8 @@ class Home(AuthTotpMailHome):
 
     def _mfa_lead(self, page, redirect):
         """Lead to ``page``, and from there on to ``redirect``."""
-        return request.redirect_query(page, {"redirect": redirect} if redirect else None)
+        known = redirect and browser.is_address(redirect)
+        return request.redirect_query(page, {"redirect": redirect} if known else None)
 
     def _mfa_finish(self, redirect, proven=False):
         """Finish the login without core's check of a code, as core's controller does after it.
@@ -194,8 +195,8 @@ class Home(AuthTotpMailHome):
         return request.redirect(self._login_redirect(request.session.uid, redirect=redirect))
 
     def _login_redirect(self, uid, redirect=None):
-        """Forget a target that no header can carry: it would be an error of the server."""
-        if redirect and not redirect.isprintable():
+        """Forget a target that is no address: it would be an error of the server."""
+        if redirect and not browser.is_address(redirect):
             redirect = None
         return super()._login_redirect(uid, redirect=redirect)
 

@@ -10,7 +10,11 @@ class Portal(CustomerPortal):
         """Take the code of the form, where the account asks for one."""
         if refusal := request.env.user._mfa_refusal_of(request.params.get("mfa_code")):
             return {"errors": {"password": {"mfa_code": refusal}}}
-        return super()._update_password(old, new1, new2)
+        with request.env.cr.savepoint() as before:
+            result = super()._update_password(old, new1, new2)
+            if "errors" in result:  # core voids the devices before it looks at the old password
+                before.rollback()
+        return result
 
     def _validate_address_values(self, address_values, partner_sudo, *args, **kwargs):
         """Take the code of the form before one's own email address changes."""

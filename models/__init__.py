@@ -1,6 +1,7 @@
 from . import (
     auth_totp_wizard,
     base,
+    base_partner_merge,
     ir_config_parameter,
     ir_http,
     ir_model_data,

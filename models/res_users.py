@@ -195,6 +195,7 @@ class ResUsers(models.Model):
         """
         request.session["mfa_since"] = time.time()
         request.session.pop("mfa_pending", None)
+        self._mfa_note_base_url()
         if proven:
             self._mfa_set_proof()
             self._mfa_note_few_codes()

@@ -147,8 +147,10 @@ class ResUsers(models.Model):
         session proved before, perhaps as somebody else, is forgotten: core goes on with
         the same session when a person logs in without having logged out.
         """
-        auth_info = super().authenticate(credential, user_agent_env)
-        if request and (user_agent_env or {}).get("interactive"):
+        # Core would believe the Host header: see ``_mfa_note_base_url``.
+        told = {k: v for k, v in (user_agent_env or {}).items() if k != "base_location"}
+        auth_info = super().authenticate(credential, told)
+        if request and told.get("interactive"):
             session = request.session
             for key in OF_ONE_LOGIN:
                 session.pop(key, None)
@@ -156,12 +158,28 @@ class ResUsers(models.Model):
                 # Core caches a session's token by the session alone, whoever it was of.
                 self.env.registry.clear_cache()
             user = self.browse(auth_info["uid"])
+            if auth_info.get("mfa") == "skip" or not user._mfa_url():
+                user._mfa_note_base_url()
             if auth_info.get("mfa") == "skip":
                 session["mfa_factor"] = "skip"
             else:
                 user._mfa_stamp_pending()
                 session["mfa_remind"] = not user.mfa_enabled and user._mfa_grace_end() is not None
         return auth_info
+
+    def _mfa_note_base_url(self):
+        """Take the address of this login for the site's own, where an administrator logs in.
+
+        Core does so after the password alone. Links in mails begin with this address: who
+        has no more than an administrator's password would have new passwords sent through
+        a site of their own, by a Host header.
+        """
+        parameters = self.env["ir.config_parameter"].sudo()
+        here = request.httprequest.url_root.rstrip("/")
+        if parameters.get_param("web.base.url") == here or not self._is_system():
+            return
+        if not parameters.get_param("web.base.url.freeze"):
+            parameters.set_param("web.base.url", here)
 
     def _notify_security_new_connection(self, auth_info):
         """Core looks for its own trusted devices only, and mails without one."""

@@ -174,3 +174,13 @@ class ResUsersMfaAttempt(models.Model):
             f"{kind}%",
         )
         in_own_transaction(self.env, lambda cr: cr.execute(query))
+
+    @api.autovacuum
+    def _gc_missing_users(self):
+        """Delete what no foreign key takes along with its user."""
+        self.env.cr.execute(
+            SQL(
+                "DELETE FROM %s WHERE NOT EXISTS (SELECT FROM res_users WHERE id = user_id)",
+                SQL.identifier(self._table),
+            )
+        )

@@ -107,15 +107,10 @@ class KeyCase(RpcCase, ApiCase):
             return fault.faultString
         return None
 
-
-@tagged("post_install", "-at_install")
-class TestKeyChangesNothing(KeyCase):
-    """No call that an API key opened changes a factor, a trust or a key."""
-
     def methods(self):
         """Yield model, name and function of each public method that might change one."""
         for model in self.env.registry.values():
-            ours = model._original_module == "auth_totp_mfa" and model._auto
+            ours = model._original_module == "auth_totp_mfa" and not model._abstract
             if not ours and model._name not in OTHER_MODELS:
                 continue
             names = {
@@ -142,6 +137,11 @@ class TestKeyChangesNothing(KeyCase):
         ids = [record] if record else self.env[model].sudo().search([], limit=1).ids
         ids = self.owner.ids if model == "res.users" else ids
         return ([] if getattr(function, "_api_model", False) else ids), kwargs
+
+
+@tagged("post_install", "-at_install")
+class TestKeyChangesNothing(KeyCase):
+    """No call that an API key opened changes a factor, a trust or a key."""
 
     def check_every_method(self, call):
         called = set()

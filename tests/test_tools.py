@@ -298,6 +298,32 @@ class TestBrowser(BaseCase):
             with self.subTest(address=address):
                 self.assertEqual(browser.network_of(address), network)
 
+    def test_addresses(self):
+        for text in (
+            "/odoo",
+            "/odoo?a=1#b",
+            "https://odoo.example.com/x",
+            "//x",
+            "",
+            "é",
+            "x" * 2000,
+        ):
+            with self.subTest(text=text):
+                self.assertTrue(browser.is_address(text))
+        for text in (
+            "//[",
+            "https://[::1",
+            "/a\r\nb",
+            "\x00",
+            "\ud800",
+            ["/odoo"],
+            b"/odoo",
+            5,
+            "x" * 2001,
+        ):
+            with self.subTest(text=text):
+                self.assertFalse(browser.is_address(text))
+
     def test_which_cookies_are_kept(self):
         for secure, scheme, host, kept in (
             (True, "https", "erp.example.com", True),

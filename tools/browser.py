@@ -1,6 +1,9 @@
 """What a browser says of itself, and what it does with a cookie."""
 
 import ipaddress
+from urllib.parse import urlsplit
+
+LONGEST_ADDRESS = 2000
 
 
 def browser_and_platform(user_agent):
@@ -47,3 +50,17 @@ def keeps_cookie(secure, scheme, host):
     :param bool secure: the cookie carries the Secure attribute (RFC 6265bis §5.7)
     """
     return not secure or scheme == "https" or is_localhost(host)
+
+
+def is_address(text):
+    """Tell whether a browser could be led to ``text``: an address that a header can carry.
+
+    Proxies refuse an answer whose header is too long (nginx: 4 KiB by default).
+    """
+    if not isinstance(text, str) or len(text) > LONGEST_ADDRESS or not text.isprintable():
+        return False
+    try:
+        urlsplit(text)
+    except ValueError:
+        return False
+    return True

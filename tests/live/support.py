@@ -131,23 +131,23 @@ def make_protected_person(group="base.group_user"):
 WRONG_RECOVERY_CODE = "0000-0000-0000-0000"
 
 
-def make_recovery_codes(person, count):
+def make_recovery_codes(person, count, name=DATABASE):
     """Return recovery codes of ``person``, put where the server keeps their hashes."""
     codes = [secrets.token_hex(8) for _number in range(count)]
-    _store_hashes("res_users_recovery_code", "user_id, code_hash", "%s, %s", person, codes)
+    _store_hashes("res_users_recovery_code", "user_id, code_hash", "%s, %s", person, codes, name)
     return codes
 
 
-def make_help_codes(person, count):
+def make_help_codes(person, count, name=DATABASE):
     """Return help codes of ``person`` likewise."""
     codes = [secrets.token_hex(6) for _number in range(count)]
     columns, values = "user_id, code_hash, expires_at", "%s, %s, now() + interval '1 day'"
-    _store_hashes("res_users_help_code", columns, values, person, codes)
+    _store_hashes("res_users_help_code", columns, values, person, codes, name)
     return codes
 
 
-def _store_hashes(table, columns, values, person, codes):
-    with database() as cr:
+def _store_hashes(table, columns, values, person, codes, name):
+    with database(name) as cr:
         for code in codes:
             fingerprint = hashlib.sha256(code.encode()).hexdigest()
             cr.execute(

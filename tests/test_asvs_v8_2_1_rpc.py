@@ -1,0 +1,239 @@
+"""Every public method of every model, called by each kind of user: made from the registry.
+
+A new model or method is tried without anybody remembering it. What an API key may call is
+tried by ``test_api_refusals``; how fields are read and written, by ``test_rpc``.
+"""
+
+import inspect
+
+from odoo.fields import NO_ACCESS
+from odoo.models import BaseModel
+from odoo.tests import tagged
+from odoo.tools import mute_logger
+
+from .test_api_refusals import KeyCase
+from .test_enrolment import STALE
+from .test_rpc import FORGED, SUPERUSER, VICTIM
+
+OURS = "auth_totp_mfa"
+QUIET = mute_logger(
+    "odoo.http",
+    "odoo.models",
+    "odoo.sql_db",
+    "odoo.addons.base.models.ir_model",
+    "odoo.addons.base.models.ir_rule",
+)
+READINGS = ("read", "web_read", "search_read", "web_search_read", "export_data", "name_search")
+NOBODY = {"odoo.http.SessionExpiredException", "odoo.exceptions.AccessDenied"}
+"""What calls are answered with where nobody is logged in."""
+AS_CORE = {
+    "res.users.action_archive": "an administrator archives an account, as in core",
+    "res.users.unlink": "or deletes it",
+    "res.users.toggle_active": "likewise",
+    "res.users.action_unarchive": "or brings it back",
+    "res.users.web_resequence": "no field to sort by is named",
+    "auth_totp.wizard.unlink": "whoever throws away core's own dialog gains nothing",
+}
+
+GUESSES = {
+    "boolean": ("=", True),
+    "char": ("like", "a"),
+    "datetime": ("<", "2100-01-01 00:00:00"),
+    "float": (">", 0),
+    "integer": (">", 0),
+    "selection": ("=", "mail"),
+}
+"""What a search would answer, by the type of the field; what is always set tells nothing."""
+SORTED_BY_CORE = {
+    "ir.attachment": "in superuser mode, by the name of who made it: no value is compared"
+}
+OF_ONE_S_OWN = {"res.users.apikeys.description.make_key": "a key of one's own, after a proof"}
+
+
+class RegistryCase(KeyCase):
+    """Calls by the web client's road, on what belongs to a colleague."""
+
+    def calls(self):
+        """Yield model, name, ids and arguments of each public method, on Bob's records."""
+        self.owner = self.people[VICTIM]
+        for model, name, function in self.methods():
+            ids, kwargs = self.arguments_of(model, function)
+            yield model, name, ids, kwargs
+        for model in self.own_models():
+            for name in READINGS:
+                function = getattr(self.env.registry[model], name)
+                ids, kwargs = self.arguments_of(model, function)
+                if name == "export_data":
+                    kwargs["fields_to_export"] = ["id", "display_name"]
+                yield model, name, ids, kwargs
+
+    def own_models(self):
+        models = self.env.registry.values()
+        return [
+            model._name
+            for model in models
+            if model._original_module == OURS and not model._abstract
+        ]
+
+    def call_as_client(self, model, method, ids, kwargs):
+        """Return the answer of a call with a forged context and made-up arguments."""
+        kwargs = dict(kwargs)
+        args = [ids] if ids else []
+        if method == "create":
+            args = [kwargs.pop("vals_list")]
+        with QUIET:
+            return self.call(model, method, *args, context=FORGED, **kwargs)
+
+    def check_calls(self, actor, allowed=()):
+        """Call everything; nothing of Bob's, nor of anybody's, may change or be told."""
+        called = set()
+        self.before = self.state()
+        for model, method, ids, kwargs in self.calls():
+            name = f"{model}.{method}"
+            called.add(name)
+            if name in allowed:
+                continue
+            with self.subTest(actor=actor, call=name):
+                answer = self.call_as_client(model, method, ids, kwargs)
+                self.assertFalse(self.secrets_in(answer, self.others(actor)), answer)
+                error = answer.get("error", {}).get("data", {})
+                self.assertNotIn("psycopg2", error.get("name", ""), error)
+                if not error:  # else all that it did was rolled back
+                    self.assertNothingChanged()
+        self.assertNothingChanged()
+        self.assertLessEqual(
+            {
+                "res.users.action_totp_disable",
+                "res.users.device.action_revoke",
+                "res.users.mfa.help.action_help",
+                "res.users.mfa.attempt.write",
+                "res.users.recovery.code.unlink",
+                "mfa.coverage.action_reset",
+            },
+            called,
+        )
+
+    def others(self, actor):
+        return [login for login in self.people if login != self.user_of(actor).login]
+
+
+@tagged("post_install", "-at_install")
+class TestEveryMethod(RegistryCase):
+    def test_half_open_session(self):
+        """The password of an administrator was given, and the code is missing."""
+        self.assertIn("totp_token", self.post_password(self.people["mfa_admin"]).text)
+        self.check_refused(self.calls())
+
+    def test_nobody(self):
+        """Without a session; one method of each model, since all have the same door."""
+        self.new_browser()
+        self.check_refused({call[0]: call for call in self.calls()}.values())
+
+    def check_refused(self, calls):
+        self.before = self.state()
+        for model, method, ids, kwargs in calls:
+            with self.subTest(call=f"{model}.{method}"):
+                answer = self.call_as_client(model, method, ids, kwargs)
+                self.assertIn(answer["error"]["data"]["name"], NOBODY)
+        self.assertNothingChanged()
+
+    def test_portal_user_with_proof(self):
+        self.act_as("mfa_portal")
+        self.check_calls("mfa_portal", allowed=OF_ONE_S_OWN)
+
+    def test_employee_with_proof(self):
+        self.act_as("mfa_ann")
+        self.check_calls("mfa_ann", allowed=OF_ONE_S_OWN)
+
+    def test_administrators_without_proof(self):
+        for actor in ("mfa_manager", "mfa_admin"):
+            self.sign_in(self.user_of(actor), password_age=0, proof_age=STALE)
+            self.check_calls(actor, allowed=AS_CORE)
+
+    def test_superuser_session_with_proof(self):
+        """Who became the superuser (``/web/become``) has no second factor to answer with."""
+        self.act_as(SUPERUSER)
+        self.check_calls(SUPERUSER, allowed=AS_CORE)
+
+    def test_every_own_method_is_among_them(self):
+        """What is left out is private, or core's own way to do the same."""
+        called = {f"{model}.{method}" for model, method, *_rest in self.calls()}
+        for model in self.own_models():
+            cls = self.env.registry[model]
+            for name, member in inspect.getmembers(cls, callable):
+                if name.startswith("_") or hasattr(BaseModel, name):
+                    continue
+                if member.__module__.startswith(f"odoo.addons.{OURS}."):
+                    private = getattr(member, "_api_private", False)
+                    self.assertTrue(private or f"{model}.{name}" in called, f"{model}.{name}")
+
+
+@tagged("post_install", "-at_install")
+class TestEverySecretField(RegistryCase):
+    """Fields that nobody may read, by way of each relation that leads to their record.
+
+    A search answers a guess by what it finds, sorting and grouping by what comes first.
+    """
+
+    def secret_fields(self):
+        """Return the names of the hidden stored or searchable fields, by their model."""
+        found = {}
+        for model in self.env.registry.values():
+            names = [
+                name
+                for name, field in model._fields.items()
+                if field.groups == NO_ACCESS and OURS in (field._modules or ())
+            ]
+            if names and not model._abstract and not model._transient:
+                found[model._name] = sorted(names)
+        found["res.users"].append("totp_secret")
+        return found
+
+    def paths(self, actor):
+        """Yield model, path and type of each relation that ``actor`` may follow to a secret."""
+        secrets = self.secret_fields()
+        count = 0
+        for model in sorted(self.env.registry):
+            records = self.env[model].with_user(self.user_of(actor))
+            if records._abstract or not records.has_access("read"):
+                continue
+            for name, field in records._fields.items():
+                if field.comodel_name in secrets and field.store and not field.groups:
+                    hidden = secrets[field.comodel_name]
+                    count += 1
+                    secret = hidden[count % len(hidden)]
+                    kind = self.env[field.comodel_name]._fields[secret].type
+                    yield model, f"{name}.{secret}", kind
+
+    def check_paths(self, actor):
+        self.act_as(actor)
+        paths = list(self.paths(actor))
+        self.assertGreater(len(paths), 20)
+        for model, path, kind in paths:
+            calls = (
+                ("search", [[[path, *GUESSES[kind]]]], {}),
+                ("search", [[]], {"order": path, "limit": 1}),
+                ("formatted_read_group", [[], [path], ["__count"]], {}),
+            )
+            for method, args, kwargs in calls:
+                with self.subTest(actor=actor, model=model, path=path, method=method), QUIET:
+                    answer = self.call(model, method, *args, **kwargs)
+                    if model not in SORTED_BY_CORE:
+                        self.assertFalse(answer.get("result"))
+                    if args[0]:  # a condition; sorting nothing tells nothing
+                        self.assertIn("error", answer)
+
+    def test_there_are_secret_fields(self):
+        fields = self.secret_fields()
+        self.assertLessEqual({"mfa_since", "mfa_epoch", "totp_secret"}, set(fields["res.users"]))
+        self.assertIn("token_hash", fields["res.users.device"])
+        self.assertIn("code_hash", fields["res.users.recovery.code"])
+
+    def test_portal_user(self):
+        self.check_paths("mfa_portal")
+
+    def test_employee(self):
+        self.check_paths("mfa_ann")
+
+    def test_system_administrator(self):
+        self.check_paths("mfa_admin")
