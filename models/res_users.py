@@ -17,6 +17,7 @@ GUARDED_FIELDS = {
     "mfa_enabled",
     "mfa_since",
     "mfa_epoch",
+    "mfa_mail_uses",
     "authenticator_ids",
     "trusted_device_ids",
     "mfa_exempt_networks",
@@ -46,6 +47,12 @@ class ResUsers(models.Model):
 
     NULL until the first change, so that installing ends none.
     """
+    mfa_mail_uses = fields.Integer(
+        copy=False,
+        readonly=True,
+        groups=fields.NO_ACCESS,
+    )
+    """Part of the key of codes sent by email: each that is accepted raises it."""
     mfa_enabled = fields.Boolean(
         string="Two-factor enabled",
         compute="_compute_mfa_enabled",
@@ -201,11 +208,36 @@ class ResUsers(models.Model):
     # -- the half-open session -----------------------------------------------------
 
     def _mfa_stamp_pending(self):
-        """Note in the half-open session when and in which state its account passed."""
-        request.session["mfa_pending"] = {
-            "since": time.time(),
-            "state": self._compute_session_token(request.session.sid) or "",
-        }
+        """Note in the half-open session when and in which state its account passed.
+
+        The session gets a new id, so that who planted the old one has no half-open session.
+        """
+        pending = {"since": time.time(), "state": self._mfa_pending_state()}
+        if not self.mfa_enabled:
+            pending["login"] = self._mfa_newest_login()
+        request.session["mfa_pending"] = pending
+        request.session.should_rotate = True
+
+    def _mfa_pending_state(self):
+        """Return what the session token covers: password, factors, activity; empty for none.
+
+        Core caches it by its argument alone, and the session's id is about to change.
+        """
+        return self._compute_session_token(f"half-open session of {self.id}") or ""
+
+    def _mfa_newest_login(self):
+        """Return what another login by password changes."""
+        return self.sudo().log_ids[:1].id
+
+    @api.model
+    def _mfa_login_is_newest(self):
+        """Tell whether no later login gave the password of this half-open session.
+
+        A code sent by email belongs to the login that it was sent for (OWASP ASVS 6.6.2).
+        """
+        pending = request.session.get("mfa_pending") or {}
+        user = self.browse(request.session.get("pre_uid") or ())
+        return "login" not in pending or pending["login"] == user._mfa_newest_login()
 
     @api.model
     def _mfa_get_pending(self):
@@ -221,7 +253,7 @@ class ResUsers(models.Model):
         pending = session.get("mfa_pending") or {}
         if not user or not self._mfa_is_recent(pending.get("since", 0)):
             return self.browse()
-        state = user._compute_session_token(session.sid)
+        state = user._mfa_pending_state()
         valid = state and consteq(pending["state"], state) and user._mfa_address_is_allowed()
         return user if valid else self.browse()
 

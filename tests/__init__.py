@@ -2,6 +2,7 @@ from . import (
     test_accessibility,
     test_api,
     test_api_refusals,
+    test_asvs_v6_3_3_half_open_sessions,
     test_attacks,
     test_auth_timeout,
     test_coverage,
