@@ -3,7 +3,7 @@ import time
 from odoo import SUPERUSER_ID, api, fields, models
 from odoo.exceptions import AccessError, UserError
 from odoo.fields import Domain
-from odoo.http import request
+from odoo.http import request, root
 from odoo.tools import SQL
 from odoo.tools.misc import consteq
 
@@ -211,19 +211,17 @@ class ResUsers(models.Model):
         """Note in the half-open session when and in which state its account passed.
 
         The session gets a new id, so that who planted the old one has no half-open session.
+        At once, since the state is bound to it.
         """
-        pending = {"since": time.time(), "state": self._mfa_pending_state()}
+        session = request.session
+        if session.can_save:
+            root.session_store.rotate(session, self.env)
+        session["mfa_pending"] = {
+            "since": time.time(),
+            "state": self._compute_session_token(session.sid) or "",
+        }
         if not self.mfa_enabled:
-            pending["login"] = self._mfa_newest_login()
-        request.session["mfa_pending"] = pending
-        request.session.should_rotate = True
-
-    def _mfa_pending_state(self):
-        """Return what the session token covers: password, factors, activity; empty for none.
-
-        Core caches it by its argument alone, and the session's id is about to change.
-        """
-        return self._compute_session_token(f"half-open session of {self.id}") or ""
+            session["mfa_pending"]["login"] = self._mfa_newest_login()
 
     def _mfa_newest_login(self):
         """Return what another login by password changes."""
@@ -253,7 +251,7 @@ class ResUsers(models.Model):
         pending = session.get("mfa_pending") or {}
         if not user or not self._mfa_is_recent(pending.get("since", 0)):
             return self.browse()
-        state = user._mfa_pending_state()
+        state = user._compute_session_token(session.sid)
         valid = state and consteq(pending["state"], state) and user._mfa_address_is_allowed()
         return user if valid else self.browse()
 

@@ -3,6 +3,7 @@ from . import (
     test_api,
     test_api_refusals,
     test_asvs_v6_3_3_half_open_sessions,
+    test_asvs_v6_5_1_replay,
     test_attacks,
     test_auth_timeout,
     test_coverage,

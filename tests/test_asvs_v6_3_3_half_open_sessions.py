@@ -32,7 +32,8 @@ READ_USERS = {"model": "res.users", "method": "read", "args": [[1], ["login"]], 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 JSON = {"Content-Type": "application/json"}
 NOISE = re.compile(
-    r'"challenge": "[^"]*"|csrf_token["\' ]*[:=][^,>]*|[0-9a-f]{40}o\d+|\d{10,}(\.\d+)?|[0-9a-f]{32}|_[0-9a-f]{7,}'
+    r'"challenge": "[^"]*"|csrf_token["\' ]*[:=][^,>]*|[0-9a-f]{40}o\d+'
+    r"|\d{10,}(\.\d+)?|[0-9a-f]{32}|_[0-9a-f]{7,}"
 )
 """What differs from one answer to the next whoever asks: tokens and times."""
 
