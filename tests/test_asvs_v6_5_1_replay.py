@@ -137,6 +137,7 @@ class TestReplay(ReplayCase):
         self.assertTakenNowhere(code)
         self.portal._mfa_reset("lost")
         self.require()
+        self.new_browser()
         page = self.begin(self.portal)
         self.assertConfirmation(self.confirm_setup(page, code, self.portal))
 
