@@ -51,6 +51,7 @@ class ResUsers(models.Model):
         copy=False,
         readonly=True,
         groups=fields.NO_ACCESS,
+        export_string_translation=False,
     )
     """Part of the key of codes sent by email: each that is accepted raises it."""
     mfa_enabled = fields.Boolean(

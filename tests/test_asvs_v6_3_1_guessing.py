@@ -1,4 +1,4 @@
-"""OWASP ASVS 5.0 6.3.1: fifty guesses on every entry, and how many of them were compared with a secret.
+"""Fifty guesses on every entry, and how many were compared with a secret. OWASP ASVS 5.0 6.3.1.
 
 Comparing takes reading: an app's code is compared after a query that reads the secrets of
 the apps, a recovery or help code by a query that deletes it, a code sent by email after one that
