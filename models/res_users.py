@@ -212,9 +212,11 @@ class ResUsers(models.Model):
         """Note in the half-open session when and in which state its account passed.
 
         The session gets a new id, so that who planted the old one has no half-open session.
-        At once, since the state is bound to it.
+        At once, since the state is bound to it, and as nobody's, which core makes it next: the
+        token of whoever was in before would be cached as this user's.
         """
         session = request.session
+        session.uid = None
         if session.can_save:
             root.session_store.rotate(session, self.env)
         session["mfa_pending"] = {
