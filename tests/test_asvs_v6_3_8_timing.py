@@ -73,6 +73,7 @@ class TestTimingOfAnswers(TimingCase, SetupCase):
     def test_recovery_and_help_codes(self):
         """Made up, used before, and of another person, who has none or many."""
         used = self.codes[0]
+        self.env.flush_all()
         self.env["res.users.recovery.code"]._accept(self.ann, used.replace("-", "").lower())
         page = self.post_password(self.ann)
         codes = {

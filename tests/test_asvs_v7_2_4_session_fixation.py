@@ -109,6 +109,7 @@ class TestSessionFixation(FixationCase):
 @tagged("post_install", "-at_install")
 class TestSessionFixationOfPasskeys(FixationCase, PasskeyCase):
     def test_passkey(self):
+        self.env.flush_all()
         self.own_passkey(self.ann)
         self.plant()
         form = {"csrf_token": self.csrf_of(self.url_open("/web/login")), "password": ""}
