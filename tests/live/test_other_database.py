@@ -32,6 +32,7 @@ class CookiesOfAnotherDatabase(unittest.TestCase):
         odoo.run("--init=auth_totp_mfa")
         cls.server = odoo.start()
         cls.person = make_protected_person()
+        cls.trusted = Browser(A).log_in_and_trust(cls.person)
         cls.namesake = cls.make_namesake()
 
     @classmethod
@@ -47,7 +48,7 @@ class CookiesOfAnotherDatabase(unittest.TestCase):
         return namesake
 
     def setUp(self):
-        self.browser = Browser(A).log_in_and_trust(self.person)
+        self.browser = self.trusted.beside(self.person, A)
 
     def test_session(self):
         self.assertFalse(self.browser.twin(self.server).is_in())
