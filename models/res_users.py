@@ -3,7 +3,7 @@ import time
 from odoo import SUPERUSER_ID, api, fields, models
 from odoo.exceptions import AccessError, UserError
 from odoo.fields import Domain
-from odoo.http import request
+from odoo.http import request, root
 from odoo.tools import SQL
 from odoo.tools.misc import consteq
 
@@ -17,6 +17,7 @@ GUARDED_FIELDS = {
     "mfa_enabled",
     "mfa_since",
     "mfa_epoch",
+    "mfa_mail_uses",
     "authenticator_ids",
     "trusted_device_ids",
     "mfa_exempt_networks",
@@ -46,6 +47,13 @@ class ResUsers(models.Model):
 
     NULL until the first change, so that installing ends none.
     """
+    mfa_mail_uses = fields.Integer(
+        copy=False,
+        readonly=True,
+        groups=fields.NO_ACCESS,
+        export_string_translation=False,
+    )
+    """Part of the key of codes sent by email: each that is accepted raises it."""
     mfa_enabled = fields.Boolean(
         string="Two-factor enabled",
         compute="_compute_mfa_enabled",
@@ -203,11 +211,36 @@ class ResUsers(models.Model):
     # -- the half-open session -----------------------------------------------------
 
     def _mfa_stamp_pending(self):
-        """Note in the half-open session when and in which state its account passed."""
-        request.session["mfa_pending"] = {
+        """Note in the half-open session when and in which state its account passed.
+
+        The session gets a new id, so that who planted the old one has no half-open session.
+        At once, since the state is bound to it, and as nobody's, which core makes it next: the
+        token of whoever was in before would be cached as this user's.
+        """
+        session = request.session
+        session.uid = None
+        if session.can_save:
+            root.session_store.rotate(session, self.env)
+        session["mfa_pending"] = {
             "since": time.time(),
-            "state": self._compute_session_token(request.session.sid) or "",
+            "state": self._compute_session_token(session.sid) or "",
         }
+        if not self.mfa_enabled:
+            session["mfa_pending"]["login"] = self._mfa_newest_login()
+
+    def _mfa_newest_login(self):
+        """Return what another login by password changes."""
+        return self.sudo().log_ids[:1].id
+
+    @api.model
+    def _mfa_login_is_newest(self):
+        """Tell whether no later login gave the password of this half-open session.
+
+        A code sent by email belongs to the login that it was sent for (OWASP ASVS 6.6.2).
+        """
+        pending = request.session.get("mfa_pending") or {}
+        user = self.browse(request.session.get("pre_uid") or ())
+        return "login" not in pending or pending["login"] == user._mfa_newest_login()
 
     @api.model
     def _mfa_get_pending(self):

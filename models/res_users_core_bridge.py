@@ -246,16 +246,40 @@ class ResUsers(models.Model):
         """
         if self.mfa_enabled:
             raise WrongCode(self.env._("Enter a code of your authenticator app."))
+        if request and not request.session.uid and not self._mfa_login_is_newest():
+            raise WrongCode(
+                self.env._(
+                    "The login took too long, or your account changed meanwhile. Please start "
+                    "again."
+                )
+            )
         self.env["res.users.mfa.attempt"]._reserve(self)
         try:
             result = check(credential, env)
         except AccessDenied:
             self._mfa_record_refusal("wrong code by email")
             raise
+        self._mfa_use_up_mail_codes()
         self.env["res.users.mfa.attempt"]._clear(self)
         self.env["res.users.mfa.event"]._record("code_accepted", self, note="code by email")
         self._mfa_note_confirmed()
         return result
+
+    def _mfa_use_up_mail_codes(self):
+        """Void the codes sent by email so far: one of them was accepted.
+
+        Of two requests with one code the second is tried again, and finds another key.
+        """
+        self.env.cr.execute(
+            "UPDATE res_users SET mfa_mail_uses = COALESCE(mfa_mail_uses, 0) + 1 WHERE id = %s",
+            [self.id],
+        )
+        self.invalidate_recordset(["mfa_mail_uses"], flush=False)
+
+    def _get_totp_mail_key(self):
+        """Return another key than core's, once a code of that was accepted."""
+        key, uses = super()._get_totp_mail_key(), self.sudo().mfa_mail_uses
+        return hmac.new(key, str(uses).encode(), sha256).digest() if uses else key
 
     def _send_totp_mail_code(self):
         """:raise WrongCode: for an account with MFA on, whose second factor is an app"""

@@ -17,7 +17,7 @@ from odoo.tools import mute_logger
 
 from ..tools import mailbox
 from .common import OTHER_SECRET, SECRET, at, code_of
-from .test_guessing import GUESSES, GuessCase
+from .test_asvs_v6_3_1_guessing import GUESSES, GuessCase
 from .test_recovery import ELSEWHERE, PAGES, RecoveryCase
 
 SETUP = PAGES + "setup"

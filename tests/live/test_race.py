@@ -159,3 +159,26 @@ class HelpRace(RaceCase):
         for code, browsers in zip(codes, self.browsers_of(person), strict=True):
             with self.subTest(code):
                 self.assertOneGetsIn(code, *browsers)
+
+
+class RevocationRace(unittest.TestCase):
+    def test_device_used_while_it_is_revoked(self):
+        """The login of that very moment may be in; the next one is asked for a code."""
+        switch_off_cooldown()
+        people = make_protected_people(2)
+        for server, person in zip(SERVERS, people, strict=True):
+            with self.subTest(server):
+                owner = Browser(A).log_in_and_trust(person)
+                late, thief = (owner.trusted_only(server) for _browser in range(2))
+                thief.give_password(person)
+                owner.press(person, "res.users", "action_totp_enable_wizard", [person.uid])
+                ids = owner.search("res.users.device", [("user_id", "=", person.uid)])
+                revocation, login = at_once(
+                    lambda o=owner, i=ids: o.ask("res.users.device", "action_revoke", i),
+                    lambda t=thief: t.get("/web/login/totp"),
+                )
+                self.assertNotIn("error", revocation)
+                self.assertEqual(thief.is_in(), not is_code_page(login))
+                late.give_password(person)
+                self.assertTrue(is_code_page(late.get("/web/login/totp")))
+                self.assertFalse(late.is_in())

@@ -1,4 +1,4 @@
-"""Fifty guesses on every entry, and how many of them were compared with a secret.
+"""Fifty guesses on every entry, and how many were compared with a secret. OWASP ASVS 5.0 6.3.1.
 
 Comparing takes reading: an app's code is compared after a query that reads the secrets of
 the apps, a recovery or help code by a query that deletes it, a code sent by email after one that
@@ -14,6 +14,7 @@ import math
 import re
 import time
 from contextlib import contextmanager
+from xmlrpc.client import Fault
 
 from freezegun import freeze_time
 
@@ -452,6 +453,62 @@ class TestGuessingOneTimeCodes(GuessCase):
             for code in (*self.GARBAGE, self.codes[0]):
                 self.call(ENABLING, "web_save", [dialog], {"confirmation_code": code}, {})
                 self.message_of(self.call(ENABLING, "action_enable", [dialog]))
+
+
+@tagged("post_install", "-at_install")
+class TestGuessingOnOtherEntries(GuessCase):
+    """The pages of an open session, and ways in that compare no code at all."""
+
+    WRONG = "000000"
+
+    def assertVain(self, guess):
+        self.assertGuessingIsVain("app", guess, self.WRONG, self.new_code)
+
+    def test_page_of_recovery_codes(self):
+        self.stale()
+        path = "/web/login/totp/codes"
+        page = self.url_open(path)
+        form = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]+)"', page.text))
+        self.assertVain(lambda code: self.url_open(path, {**form, "code": code}).text)
+        self.assertFalse(self.ann.recovery_codes_left)
+
+    def test_portal_address(self):
+        self.enrol(self.portal)
+        self.stale(self.portal)
+        form = {
+            "partner_id": self.portal.partner_id.id,
+            "name": self.portal.name,
+            "email": "thief@example.com",
+            "phone": "1",
+            "street": "Street",
+            "city": "City",
+            "zip": "1000",
+            "country_id": self.env.ref("base.at").id,
+            "csrf_token": self.csrf_of(self.url_open("/my/account")),
+        }
+        path = "/my/address/submit"
+        self.assertVain(lambda code: self.url_open(path, {**form, "mfa_code": code}).text)
+        self.assertEqual(self.portal.email, "portal@example.com")
+
+    @mute_logger("odoo.http", "odoo.sql_db")
+    def test_ways_in_that_take_no_code(self):
+        """A code in the place of a password, a key or a passkey is compared with nothing."""
+        database = self.env.cr.dbname
+        params = {"db": database, "login": "mfa_ann"}
+        self.authenticate(None, None)
+        with self.reads("app") as reads:
+            for code in (self.WRONG, self.new_code()):
+                self.rpc("/web/session/authenticate", **params, password=code)
+                self.rpc("/web/session/authenticate", **params, password=code, type="totp")
+                self.xmlrpc_common.authenticate(database, "mfa_ann", code, {"type": "totp"})
+                with self.assertRaises(Fault):
+                    self.xmlrpc(self.ann, code, "res.users", "read", [self.ann.id])
+                headers = {"Authorization": f"Bearer {code}", "Content-Type": "application/json"}
+                answer = self.url_open("/json/2/res.users/read", "{}", headers=headers)
+                self.assertEqual(answer.status_code, 401)
+                self.assertLoggedOut()
+        self.assertEqual(reads.count, 0)
+        self.assertEqual(self.rows(), {})
 
 
 @tagged("post_install", "-at_install")
