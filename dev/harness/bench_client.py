@@ -5,6 +5,7 @@ import hashlib
 import hmac
 import http.client
 import json
+import os
 import re
 import struct
 import time
@@ -13,12 +14,14 @@ import xmlrpc.client
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.cookies import SimpleCookie
+from pathlib import Path
 from urllib.parse import urlencode
 
 from .console import Failure
 
 AGENT = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0"
 TIMEOUT = 60.0  # seconds
+STEP = 30  # seconds for which a code is shown
 REQUESTS = 10  # authenticated requests in a session
 PASSWORD = "a password of the bench"
 API_KEY = "0123456789abcdef0123456789abcdef01234567"
@@ -44,7 +47,6 @@ class Answer:
     status: int
     text: str
     cost: Cost
-    process: int
 
     def value(self):
         """What a JSON-RPC call returned; Failure where it raised."""
@@ -61,9 +63,25 @@ class Site:
     port: int
     database: str
     users: int
-    process: int = 0
-    keeper: int = 0
+    keeper: int
     """Id of the account with the API key."""
+    worker: int = 0
+    """Process that gave the last answer."""
+    given: dict[int, int] = field(default_factory=dict)
+    """The last time step whose code was given, by number of the account."""
+
+    def new_code(self, number: int) -> str:
+        """A code of an account that was not given before; waits for one where need be."""
+        while time.time() // STEP <= self.given.get(number, 0):
+            time.sleep(0.1)
+        now = time.time()
+        self.given[number] = int(now // STEP)
+        return code_of(secret_of(number), now)
+
+    def memory(self) -> int:
+        """The bytes of memory that the worker holds (resident set)."""
+        pages = Path(f"/proc/{self.worker}/statm").read_text().split()[1]
+        return int(pages) * os.sysconf("SC_PAGE_SIZE")
 
 
 @dataclass
@@ -90,8 +108,8 @@ class Browser:
             float(answer.headers["X-Meter-Cpu"]),
             int(answer.headers["X-Meter-Queries"]),
         )
-        self.site.process = int(answer.headers["X-Meter-Process"])
-        return Answer(answer.status, text, cost, self.site.process)
+        self.site.worker = int(answer.headers["X-Meter-Process"])
+        return Answer(answer.status, text, cost)
 
     def _keep_cookies(self, lines: list[str]) -> None:
         for line in lines:
@@ -113,13 +131,13 @@ class Browser:
 
 
 def secret_of(number: int) -> str:
-    """The first secret of an account; ``bench_seed`` makes the same."""
+    """The first secret of an account; ``bench_shell`` makes the same."""
     return base64.b32encode(hashlib.sha1(f"bench {number}".encode()).digest()).decode()
 
 
 def code_of(secret: str, now: float) -> str:
     """The code of a secret in Base32 (RFC 6238 with the defaults of authenticator apps)."""
-    counter = struct.pack(">Q", int(now // 30))
+    counter = struct.pack(">Q", int(now // STEP))
     mac = hmac.new(base64.b32decode(secret), counter, hashlib.sha1).digest()
     (number,) = struct.unpack_from(">I", mac, mac[-1] & 15)
     return f"{(number & 0x7FFFFFFF) % 10**6:06d}"
@@ -136,7 +154,7 @@ def login(browser: Browser, number: int, remember: bool = False) -> Steps:
     page = browser.ask("/web/login/totp")
     _expect(page, 200, "the page that asks for a code")
     yield "code page", page.cost
-    values = {"csrf_token": _token(page), "totp_token": code_of(secret_of(number), time.time())}
+    values = {"csrf_token": _token(page), "totp_token": browser.site.new_code(number)}
     if remember:
         values["remember"] = "1"
     answer = browser.send("/web/login/totp", **values)
@@ -153,19 +171,25 @@ def trusted_login(browser: Browser, number: int) -> Steps:
 
 
 def work(browser: Browser) -> Steps:
-    """Do what people who are logged in do: work, and look at their preferences."""
+    """Read one's name several times, as somebody who is logged in."""
     uid = browser.call("res.users", "context_get").value()["uid"]
     for _time in range(REQUESTS):
         answer = browser.call("res.users", "read", [uid], ["name"])
         answer.value()
         yield "request", answer.cost
-    yield "preferences", _open_preferences(browser)
 
 
 def call_api(browser: Browser) -> Steps:
     """Read a name by XML-RPC and by JSON-2, with an API key."""
     site = browser.site
-    arguments = (site.database, site.keeper, API_KEY, "res.users", "read", [[site.keeper], ["name"]])
+    arguments = (
+        site.database,
+        site.keeper,
+        API_KEY,
+        "res.users",
+        "read",
+        [[site.keeper], ["name"]],
+    )
     body = xmlrpc.client.dumps(arguments, "execute_kw").encode()
     answer = browser.ask("/xmlrpc/2/object", body, "text/xml")
     xmlrpc.client.loads(answer.text)
@@ -209,7 +233,11 @@ def _password(browser: Browser, number: int) -> Cost:
     return answer.cost
 
 
-def _open_preferences(browser: Browser) -> Cost:
+def open_preferences(browser: Browser) -> Steps:
+    """Open one's preferences as the web client does; the browser keeps its session."""
+    if "session_id" not in browser.cookies:
+        for _step in login(browser, browser.site.users // 2):
+            pass
     opened = browser.call("res.users", "action_get")
     action = opened.value()
     views = browser.call("res.users", "get_views", views=action["views"])
@@ -220,7 +248,7 @@ def _open_preferences(browser: Browser) -> Cost:
         specification=_specification(views.value(), "res.users"),
     )
     screen.value()
-    return opened.cost + views.cost + screen.cost
+    yield "preferences", opened.cost + views.cost + screen.cost
 
 
 def _specification(views: dict, model: str) -> dict:

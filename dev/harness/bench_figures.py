@@ -20,6 +20,12 @@ class Step:
     queries: int | None = None
     """The most SQL queries that it may take more than core."""
 
+    @property
+    def goal(self) -> str:
+        ratio = f"{self.ratio:g}" if self.ratio is not None else ""
+        queries = f"+{self.queries} SQL" if self.queries is not None else ""
+        return ", ".join(filter(None, (ratio, queries)))
+
 
 STEPS = {
     "password": Step("Password"),
@@ -32,7 +38,8 @@ STEPS = {
     "preferences": Step("Preferences"),
     "XML-RPC": Step("RPC with an API key (XML-RPC)", 1.05, 1),
     "JSON-2": Step("RPC with an API key (JSON-2)", 1.05, 1),
-    "enrolment": Step("Enrolment with its QR picture", 0.5),
+    "enrolment": Step("Enrolment screen with its QR picture"),
+    "picture": Step("QR picture alone", 0.5),
 }
 
 
@@ -73,9 +80,7 @@ def median_interval(values: list[float]) -> tuple[float, float]:
     Drawn with a fixed seed: the same measurements give the same interval.
     """
     draw = random.Random(0)
-    medians = [
-        statistics.median(draw.choices(values, k=len(values))) for _time in range(RESAMPLES)
-    ]
+    medians = [statistics.median(draw.choices(values, k=len(values))) for _time in range(RESAMPLES)]
     rest = (1 - CONFIDENCE) / 2
     return percentile(medians, rest), percentile(medians, 1 - rest)
 
