@@ -107,7 +107,7 @@ def _side_by_side(stage: Stage, options: argparse.Namespace) -> dict:
     stage.install(ours, "on a copy")
     stage.fill(ours, users)
     with step("Drawing QR pictures"):
-        pictures = _pairs_of(stage.run(ours, f"draw_pictures({options.rounds})"))
+        pictures = _pairs_of(stage.run(ours, "draw_pictures", WARM + options.rounds))
     scale = {}
     with stage.serve({core: users, ours: users}) as sites:
         found = _measure("Logging in", options.rounds, lambda: _journeys(sites))

@@ -86,7 +86,7 @@ def median_interval(values: list[float]) -> tuple[float, float]:
 
 
 def verdict(name: str, figures: dict) -> str:
-    """Say whether a step reaches what it must: ``yes``, why not, or nothing where nothing is asked."""
+    """Say whether a step reaches its goal: ``yes``, or why not; nothing where there is none."""
     step = STEPS[name]
     short = []
     if step.ratio is not None and round(figures["ratio"]["median"], 2) > step.ratio:

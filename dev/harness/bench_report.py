@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from . import database, process, state
-from .bench_figures import STEPS, verdict
+from .bench_figures import STEPS, Step, verdict
 from .console import Failure, say, step
 
 DOCS = state.CHECKOUT / "docs"
@@ -71,16 +71,15 @@ def _reached(name: str, found: dict) -> bool:
 
 def _rows(figures: dict) -> list[tuple[str, ...]]:
     return [
-        _row(STEPS[name].label, figures["steps"][name], STEPS[name].goal)
-        + (verdict(name, figures["steps"][name]),)
+        (*_row(STEPS[name], figures["steps"][name]), verdict(name, figures["steps"][name]))
         for name in STEPS
     ]
 
 
-def _row(label: str, found: dict, goal: str) -> tuple[str, ...]:
+def _row(step: Step, found: dict) -> tuple[str, ...]:
     core, ours, ratio = found["left"], found["right"], found["ratio"]
     return (
-        label,
+        step.label,
         f"{core['median']:.1f}",
         f"{core['p95']:.1f}",
         f"{ours['median']:.1f}",
@@ -90,7 +89,7 @@ def _row(label: str, found: dict, goal: str) -> tuple[str, ...]:
         f"{found['cpu_ratio']['median']:.2f}",
         str(core["queries"]),
         str(ours["queries"]),
-        goal,
+        step.goal,
     )
 
 
@@ -119,12 +118,10 @@ def _notes(figures: dict) -> tuple[list[str], list[str]]:
             f"{_megabytes(core['before'])} and {_megabytes(core['after'])}, ours "
             f"{_megabytes(ours['before'])} and {_megabytes(ours['after'])}."
         )
-        sizes = ", ".join(
-            f"``{table}`` {_megabytes(size)}" for table, size in scale["sizes"].items()
-        )
+        sizes = [f"``{table}`` {_megabytes(size)}" for table, size in scale["sizes"].items()]
         notes.append(
             "On disk with 100,000 accounts of two apps, three devices and ten recovery codes each, "
-            f"indexes included: {sizes}."
+            "indexes included: " + ", ".join(sizes) + "."
         )
         notes.append(
             f"Installing where core holds 100,000 secrets, start of Odoo included: "
@@ -180,8 +177,8 @@ def _restructured(figures: dict, notes: list[str]) -> str:
     lines = [
         "",
         f"Measured on {figures['date']} with Odoo {figures['odoo']}, PostgreSQL "
-        f"{figures['postgresql']}, {figures['users']:,} accounts and {figures['rounds']} rounds, on "
-        f"{place['cores']} cores of {place['processor']} with {place['memory_gb']} GB of memory.",
+        f"{figures['postgresql']}, {figures['users']:,} accounts and {figures['rounds']} rounds, "
+        f"on {place['cores']} cores of {place['processor']} with {place['memory_gb']} GB.",
         "",
         ".. csv-table::",
         f"   :header: {cells[0]}",

@@ -1,4 +1,4 @@
-"""What `dev/bench` does in Odoo's shell, where ``env`` is the database's."""
+"""What `dev/bench` does in Odoo's shell; ``env`` is the database's."""
 
 import base64
 import hashlib
@@ -21,7 +21,7 @@ def secret_of(number, app=0):
 # -- core --------------------------------------------------------------------------
 
 
-def make_accounts(users):
+def make_accounts(env, users):
     """Make ``bench_0`` and so on with core's two-factor secret, and ``bench_none`` without."""
     template = env["res.users"].create(
         {
@@ -34,8 +34,14 @@ def make_accounts(users):
         }
     )
     env.flush_all()
-    copy_row("res_partner", template.partner_id.id, users, PARTNER)
-    copy_row("res_users", template.id, users, USER | {"partner_id": f"{last_partner(users)} + n"})
+    copy_row(env, "res_partner", template.partner_id.id, users, PARTNER)
+    copy_row(
+        env,
+        "res_users",
+        template.id,
+        users,
+        USER | {"partner_id": f"{last_partner(env, users)} + n"},
+    )
     for table, user, other in (
         ("res_groups_users_rel", "uid", "gid"),
         ("res_company_users_rel", "user_id", "cid"),
@@ -51,7 +57,7 @@ def make_accounts(users):
             WHERE made.login = res_users.login""",
         [[f"bench_{n}" for n in range(users)], [secret_of(n) for n in range(users)]],
     )
-    make_key()
+    make_key(env)
 
 
 PARTNER = {
@@ -63,7 +69,7 @@ PARTNER = {
 USER = {"login": "'bench_' || n"}
 
 
-def copy_row(table, row, number, changed):
+def copy_row(env, table, row, number, changed):
     """Insert copies of a row; the expressions in ``changed`` count them from 0 by ``n``."""
     env.cr.execute(
         "SELECT column_name FROM information_schema.columns WHERE table_name = %s", [table]
@@ -78,7 +84,7 @@ def copy_row(table, row, number, changed):
     )
 
 
-def last_partner(users):
+def last_partner(env, users):
     env.cr.execute("SELECT max(id) FROM res_partner")
     last = env.cr.fetchone()[0]
     first = last - users + 1
@@ -89,7 +95,7 @@ def last_partner(users):
     return first
 
 
-def make_key():
+def make_key(env):
     """Give ``bench_0`` an API key, hashed as core does."""
     hashed = CryptContext(["pbkdf2_sha512"], pbkdf2_sha512__rounds=6000).hash(API_KEY)
     env.cr.execute(
@@ -103,7 +109,7 @@ def make_key():
 # -- this addon --------------------------------------------------------------------
 
 
-def fill(users, apps, devices, many):
+def fill(env, users, apps, devices, many):
     """Give each account recovery codes, ``apps`` and ``devices``; from number ``many`` on ten."""
     from odoo.addons.auth_totp_mfa.models import secret_store
     from odoo.addons.auth_totp_mfa.tools import cipher
@@ -119,7 +125,7 @@ def fill(users, apps, devices, many):
            SELECT made.name, id, made.secret, id, now() AT TIME ZONE 'UTC'
              FROM unnest(%s::text[], %s::text[], %s::text[]) AS made (login, name, secret)
              JOIN res_users USING (login)""",
-        [list(column) for column in zip(*more, strict=True)] or [[], [], []],
+        [[row[column] for row in more] for column in range(3)],
     )
     env.cr.execute(
         """INSERT INTO res_users_recovery_code (user_id, code_hash, create_uid, create_date)
@@ -138,7 +144,7 @@ def fill(users, apps, devices, many):
     )
 
 
-def draw_pictures(pairs):
+def draw_pictures(env, pairs):
     """Return ``[[core's cost, ours], …]`` of a QR picture, a cost being (seconds, processor's).
 
     Core's is drawn by its own method, which needs no record of the database.

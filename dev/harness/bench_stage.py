@@ -42,7 +42,7 @@ class Stage:
         name = self._name(purpose)
         with step(f"Making {users} accounts with core's modules"):
             self.bench.server.copy(self.bench.pristine(odoo.dependencies()), name)
-            self.run(name, f"make_accounts({users})")
+            self.run(name, "make_accounts", users)
             self.bench.server.query("VACUUM ANALYZE", name)
         return name
 
@@ -73,12 +73,13 @@ class Stage:
         """Add what only this addon keeps; where each has one app, the second half gets ten."""
         with step("Adding recovery codes, apps and devices"):
             many = users if apps > 1 else users // 2
-            self.run(name, f"fill({users}, {apps}, {devices}, {many})")
+            self.run(name, "fill", users, apps, devices, many)
             self.bench.server.query("VACUUM ANALYZE", name)
 
-    def run(self, name: str, call: str) -> object:
+    def run(self, name: str, function: str, *arguments: int) -> object:
         """Return what a function of ``bench_shell`` returns, called in Odoo's shell."""
         target = state.OWN / f"{name}.json"
+        call = f"{function}(env, {', '.join(map(str, arguments))})"
         script = f"{SCRIPTS.read_text()}\nimport json, pathlib\nresult = {call}\nenv.cr.commit()\n"
         script += f"pathlib.Path({str(target)!r}).write_text(json.dumps(result))\n"
         try:
