@@ -3,6 +3,7 @@ from datetime import timedelta
 from functools import lru_cache
 
 from odoo import api, models
+from odoo.tools import ormcache
 
 _logger = logging.getLogger(__name__)
 
@@ -77,10 +78,12 @@ class IrConfigParameter(models.Model):
                 self.env["res.users.mfa.event"]._record("setting", nobody, key, note)
 
     @api.model
+    @ormcache("key", cache="stable")
     def _mfa_duration(self, key):
         """Return the duration that ``key`` sets, as a ``timedelta``.
 
         Anything but a whole number in its range is logged once, and the default holds.
+        Kept in the cache of parameters, since each request asks.
         """
         default = DURATIONS[key]
         value = self.sudo().get_param(key)
@@ -93,6 +96,7 @@ class IrConfigParameter(models.Model):
         return number * UNITS[key]
 
     @api.model
+    @ormcache("key", cache="stable")
     def _mfa_flag(self, key):
         """Return the switch that ``key`` sets: ``0`` is off, ``1`` is on.
 

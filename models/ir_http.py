@@ -37,10 +37,10 @@ class IrHttp(models.AbstractModel):
         """
         session = request.session
         if session.uid is not None:
-            request.env["res.users.identitycheck"]._drop_password_mark(session)
-        since = session.get("mfa_since")
-        if session.uid is not None and since is not None:
-            cls._mfa_check_session_age(session, since)
+            if session.get("identity-check-last"):
+                request.env["res.users.identitycheck"]._drop_password_mark(session)
+            if (since := session.get("mfa_since")) is not None:
+                cls._mfa_check_session_age(session, since)
         if session.uid is not None:
             cls._mfa_check_policy(session)
         super()._authenticate_explicit(auth)

@@ -250,9 +250,12 @@ class ResUsers(models.Model):
         or when password, factors or activity of the account changed since: the
         session token covers them all. Nor may the browser have left the networks of
         an exempt account.
+
+        One query reads this user and that of the request, whose company each page needs.
         """
         session = request.session
         user = self.browse(session.get("pre_uid") or ())
+        user = user.with_prefetch((*user.ids, self.env.uid))
         pending = session.get("mfa_pending") or {}
         if not user or not self._mfa_is_recent(pending.get("since", 0)):
             return self.browse()

@@ -164,7 +164,8 @@ class ResUsers(models.Model):
                 session["mfa_factor"] = "skip"
             else:
                 user._mfa_stamp_pending()
-                session["mfa_remind"] = not user.mfa_enabled and user._mfa_grace_end() is not None
+                if not user.mfa_enabled and user._mfa_grace_end() is not None:
+                    session["mfa_remind"] = True
         return auth_info
 
     def _mfa_note_base_url(self):

@@ -34,8 +34,7 @@ class ResUsersIdentitycheck(models.TransientModel):
         somebody else: for an account with MFA on it counts only beside this addon's own
         proof. Without the mark core's dialog opens, and :meth:`_check_identity` asks.
         """
-        mark = session.get("identity-check-last")
-        if mark and (mark < time.time() - PROOF_AGE or self._needs_code()):
+        if session["identity-check-last"] < time.time() - PROOF_AGE or self._needs_code():
             session.pop("identity-check-last")
 
     @api.model_create_multi

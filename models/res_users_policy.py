@@ -61,6 +61,8 @@ class ResUsers(models.Model):
             for population in populations
             for demand in company._mfa_demands(population, user.create_date)
         ]
+        if user._mfa_core_policy():
+            demands.append(Demand(BY_MAIL, datetime.min, None, "", ""))
         lists = [*companies.mapped("mfa_api_networks"), user.mfa_api_networks]
         exempt = user.mfa_exempt_networks
         return Rules(
@@ -94,14 +96,12 @@ class ResUsers(models.Model):
 
         Of several the one that open sessions must meet first.
         """
-        if self._mfa_is_exempt():
+        demands = self._mfa_rules().demands
+        if not demands or self._mfa_is_exempt():
             return NO_DEMAND
         now = fields.Datetime.now()
-        demands = [demand for demand in self._mfa_rules().demands if demand.since <= now]
-        if self._mfa_core_policy():
-            demands.append(Demand(BY_MAIL, datetime.min, None, "", ""))
         return min(
-            demands,
+            (demand for demand in demands if demand.since <= now),
             key=lambda one: (-LEVELS.index(one.level), one.over or datetime.max),
             default=NO_DEMAND,
         )

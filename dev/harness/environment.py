@@ -29,6 +29,10 @@ def for_screenshots() -> Path:
     return _ready([DEV / "screenshots-requirements.txt"], "the photographer's")
 
 
+def for_bench() -> Path:
+    return _ready([DEV / "bench-requirements.txt"], "the painter's")
+
+
 def odoo_is_here() -> bool:
     files = [DEV / "odoo-requirements.txt", state.CHECKOUT / "requirements.txt"]
     return (_folder(_existing(files)) / "bin" / "python").exists()

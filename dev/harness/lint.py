@@ -10,6 +10,7 @@ from .console import say
 
 DOCUMENTS = Path(__file__).with_name("documents.py")
 TRANSLATIONS = Path(__file__).with_name("translations.py")
+HARNESS_TESTS = ("harness.test_translations", "harness.test_bench")
 CHECKS = (
     "ruff-check",
     "ruff-format",
@@ -63,7 +64,7 @@ def _run(check: str, python: str) -> int:
         "pylint-odoo": ["-m", "pylint", f"--rcfile={state.CHECKOUT}/.pylintrc", state.ADDON],
         "xml": [str(DOCUMENTS), "xml"],
         "documents": [str(DOCUMENTS), "documents"],
-        "harness": ["-m", "unittest", "--buffer", "--quiet", "harness.test_translations"],
+        "harness": ["-m", "unittest", "--buffer", "--quiet", *HARNESS_TESTS],
         "translations": [str(TRANSLATIONS), *i18n.files()],
     }
     env = {

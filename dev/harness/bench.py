@@ -1,0 +1,241 @@
+"""`dev/bench`: this addon and core, side by side in one run."""
+
+import argparse
+import base64
+import itertools
+import os
+import secrets
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from . import (
+    bench_client,
+    bench_report,
+    console,
+    database,
+    environment,
+    odoo,
+    odoo_source,
+    process,
+    state,
+)
+from .bench_client import Browser, Cost, Site
+from .bench_figures import Pairs
+from .bench_stage import APPS, METER, Stage
+from .console import Failure, step
+
+KEY = "AUTH_TOTP_MFA_KEY"
+WARM = 3  # rounds that are not counted
+CHUNK = 10  # rounds between two lines of progress
+FEW, MANY = 100, 100_000  # accounts that the login is compared at
+LOGINS = 1000  # after which the memory of a worker is looked at
+USERS = (FEW, 1_000_000)
+ROUNDS = (5, 10_000)
+
+
+def main() -> int:
+    return console.command(lambda: _main(_arguments()))
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="dev/bench",
+        description="Measure this addon and core's two-factor authentication in turn, each on a "
+        "database and a server of its own. The ratio counts: times by themselves mean nothing on "
+        "a shared machine. Takes six minutes, and half an hour more with --scale.",
+    )
+    parser.add_argument(
+        "--users", type=int, default=1000, metavar="N", help="accounts in each database (1000)"
+    )
+    parser.add_argument(
+        "--rounds", type=int, default=40, metavar="N", help="logins of each kind (40)"
+    )
+    parser.add_argument(
+        "--scale",
+        action="store_true",
+        help=f"also: {FEW} accounts against {MANY}, installing, uninstalling, disk and memory",
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there")
+    parser.add_argument("--plot", type=Path, metavar="FILE", help="draw the ratios there, as SVG")
+    parser.add_argument(
+        "--docs", action="store_true", help="measure with --scale, and write all into docs/"
+    )
+    options = parser.parse_args()
+    for name, (least, most) in {"users": USERS, "rounds": ROUNDS}.items():
+        if not least <= getattr(options, name) <= most:
+            parser.error(f"--{name} must be from {least} to {most}")
+    for path in filter(None, (options.json, options.plot)):
+        if not path.parent.is_dir():
+            parser.error(f"there is no folder {path.parent}")
+    if options.plot and options.plot.suffix != ".svg":
+        parser.error(f"--plot draws an SVG: {options.plot} must end in .svg")
+    return options
+
+
+def _main(options: argparse.Namespace) -> int:
+    state.make_room(not (odoo_source.is_here() and environment.odoo_is_here()))
+    process.stop_left_behind(state.RECORDS)
+    source = odoo_source.find()
+    python = environment.for_odoo()
+    painter = environment.for_bench() if options.plot or options.docs else None
+    meter = state.CHECKOUT / "dev" / "bench_meter"
+    addons = state.addons_folder("bench-addons", {state.ADDON: state.CHECKOUT, METER: meter})
+    # As an administrator should set it: codes are checked against encrypted secrets.
+    os.environ[KEY] = base64.b64encode(secrets.token_bytes(32)).decode()
+    with database.server(python) as server:
+        server.drop_abandoned()
+        stage = Stage(odoo.Bench(python, source, server, addons))
+        try:
+            figures = bench_report.machine(server, source.version)
+            figures |= {"users": options.users, "rounds": options.rounds}
+            figures |= _side_by_side(stage, options)
+            if options.scale or options.docs:
+                figures["scale"] |= _at_scale(stage, options.rounds)
+        finally:
+            stage.close()
+    return bench_report.publish(figures, options, painter)
+
+
+# -- this addon and core -----------------------------------------------------------
+
+
+def _side_by_side(stage: Stage, options: argparse.Namespace) -> dict:
+    users = options.users
+    core = stage.make_core("core", users)
+    ours = stage.copy(core, "ours")
+    stage.install(ours, "on a copy")
+    stage.fill(ours, users)
+    with step("Drawing QR pictures"):
+        pictures = _pairs_of(stage.run(ours, "draw_pictures", WARM + options.rounds))
+    scale = {}
+    with stage.serve({core: users, ours: users}) as sites:
+        found = _measure("Logging in", options.rounds, lambda: _journeys(sites))
+        homes = [Browser(site) for site in sites], [Browser(site) for site in sites]
+        found |= _measure("Opening screens", options.rounds, lambda: _screens(*homes))
+        found["picture"] = pictures
+        apps = _measure(f"Logging in with {APPS} apps", options.rounds, lambda: _apps(sites[1]))
+        scale |= {"apps": _figures(apps)}
+        if options.scale or options.docs:
+            scale["memory"] = _remember_memory(sites)
+    return {"steps": _figures(found), "scale": scale}
+
+
+def _journeys(sites: list[Site]) -> Callable[[], list[bench_client.Steps]]:
+    """Return what begins a round: the same steps on each site, each by somebody new."""
+    numbers = itertools.cycle(range(1, min(site.users for site in sites) // 2))
+
+    def begin() -> list[bench_client.Steps]:
+        someone, other = next(numbers), next(numbers)
+        return [_journey(site, someone, other) for site in sites]
+
+    return begin
+
+
+def _journey(site: Site, someone: int, other: int) -> bench_client.Steps:
+    browser = Browser(site)
+    yield from bench_client.login(browser, someone)
+    yield from bench_client.work(browser)
+    browser = Browser(site)
+    yield from bench_client.login(browser, other, remember=True)
+    browser.cookies.pop("session_id")
+    yield from bench_client.trusted_login(browser, other)
+    yield from bench_client.call_api(Browser(site))
+
+
+def _screens(
+    at_home: list[Browser], newcomers: list[Browser]
+) -> Callable[[], list[bench_client.Steps]]:
+    def begin() -> list[bench_client.Steps]:
+        return [
+            itertools.chain(bench_client.open_preferences(one), bench_client.enrol(other))
+            for one, other in zip(at_home, newcomers, strict=True)
+        ]
+
+    return begin
+
+
+def _apps(site: Site) -> Callable[[], list[bench_client.Steps]]:
+    """One app against ten, on one site."""
+    border = site.users // 2
+    few, many = itertools.cycle(range(1, border)), itertools.cycle(range(border, site.users))
+    return lambda: [bench_client.login(Browser(site), next(who)) for who in (few, many)]
+
+
+# -- at scale ----------------------------------------------------------------------
+
+
+def _at_scale(stage: Stage, rounds: int) -> dict:
+    big = stage.make_core("big", MANY)
+    result = {"install": stage.install(big, f"where core holds {MANY} secrets")}
+    stage.fill(big, MANY, apps=2, devices=3)
+    result["sizes"] = stage.sizes(big)
+    small = stage.make_core("small", FEW)
+    stage.install(small, "on a small database")
+    stage.fill(small, FEW, apps=2, devices=3)
+    with stage.serve({small: FEW, big: MANY}) as sites:
+        found = _measure("Logging in at scale", rounds, lambda: _journeys(sites))
+        result["users"] = _figures(found)
+    result["uninstall"] = stage.uninstall(big, f"of {MANY} accounts")
+    return result
+
+
+def _remember_memory(sites: list[Site]) -> list[dict[str, int]]:
+    """Log in often on all sites at once; return the bytes of each worker before and after."""
+    before = [site.memory() for site in sites]
+    failures: list[BaseException] = []
+
+    def log_in(site: Site) -> None:
+        try:
+            for number in itertools.islice(itertools.cycle(range(1, site.users)), LOGINS):
+                for _step in bench_client.login(Browser(site), number):
+                    pass
+        except Exception as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=log_in, args=[site], daemon=True) for site in sites]
+    with step(f"Logging in {LOGINS} times on each server"):
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    if failures:
+        raise Failure(f"A login failed: {failures[0]}")
+    return [
+        {"before": bytes_before, "after": site.memory()}
+        for bytes_before, site in zip(before, sites, strict=True)
+    ]
+
+
+# -- measuring ---------------------------------------------------------------------
+
+
+def _measure(
+    what: str, rounds: int, make: Callable[[], Callable[[], list[bench_client.Steps]]]
+) -> dict[str, Pairs]:
+    """Take the two sides through the same steps in turn, left, right, left, right."""
+    begin = make()
+    found: dict[str, Pairs] = {}
+    for turns in _chunks(WARM + rounds):
+        with step(f"{what}: round {turns[-1] + 1} of {WARM + rounds}"):
+            for turn in turns:
+                for (name, left), (_same, right) in zip(*begin(), strict=True):
+                    if turn >= WARM:
+                        found.setdefault(name, Pairs()).add(left, right)
+    return found
+
+
+def _chunks(number: int) -> Iterator[range]:
+    for start in range(0, number, CHUNK):
+        yield range(start, min(start + CHUNK, number))
+
+
+def _pairs_of(costs: list) -> Pairs:
+    pairs = Pairs()
+    for left, right in costs[WARM:]:
+        pairs.add(Cost(*left), Cost(*right))
+    return pairs
+
+
+def _figures(found: dict[str, Pairs]) -> dict[str, dict]:
+    return {name: pairs.figures() for name, pairs in found.items()}
