@@ -27,6 +27,7 @@ TOLD = {
     "Too many wrong codes": "locked",
 }
 GUESSES = 8
+TOO_LATE = "This code is not right"
 MOST_APPS = 3
 PLANS = (
     ("race", "enrol", "remove"),
@@ -48,10 +49,8 @@ class Phone(App):
 
     def fresh_step(self):
         """Return a step whose code was not shown yet, and will be good for a while; or None."""
-        now = time.time()
-        current = int(now // STEP)
-        oldest = current - 1 if now % STEP < STEP / 3 else current
-        steps = range(max(oldest, self.step + 1), current + 2)
+        current = int(time.time() // STEP)
+        steps = range(max(current, self.step + 1), current + 2)
         if not steps:
             return None
         self.step = steps[0]
@@ -72,7 +71,7 @@ class Recorder(requests.Session):
             answer = super().request(method, url, **{**options, "timeout": LIMIT})
             fault = fault_of(answer)
         except requests.RequestException as error:
-            fault = f"proxy: {type(error).__name__}"  # ours does not fail
+            fault = f"proxy: {type(error).__name__}"
         path = url.split("/", 3)[3].split("?")[0]
         self.journal.requests.append(Request(f"/{path}", sent, time.time(), fault))
         if fault:
@@ -81,10 +80,10 @@ class Recorder(requests.Session):
 
 
 def fault_of(answer):
-    """Return why this answer is none to go on with, or None: ``proxy``, ``server``, ``no database``.
+    """Return why this answer is none to go on with, or None.
 
-    Core sends a page load away to the list of databases while it reaches none, and answers
-    404 to all else.
+    ``proxy``, ``server`` or ``no database``: core sends a page load away to the list of databases while
+    it reaches none, and answers 404 to all else.
     """
     status, place = answer.status_code, answer.headers.get("Location", "")
     if status in PROXY_FAULTS:
@@ -408,34 +407,42 @@ class Human:
             found["action"] = self.press(model, method, [row[0] for row in rows])
             return found["action"]
 
-        self.attempt(kind, key, question, lambda action: "refused" if action is None else "done")
+        self.attempt(kind, key, question, done_or_refused)
         return found.get("action")
 
     def press(self, model, method, ids):
-        """Press a button in one's browser, and prove who it is where that is asked."""
-        action = self.browser.call(model, method, ids)
+        """Press a button in one's browser, and prove who it is where that is asked.
+
+        :return: its action, or None where the proof was refused, or no code is left to give
+        """
+        answer = self.browser.ask(model, method, ids)
+        if "expired" in str(answer.get("error")) or TOO_LATE in str(answer.get("error")):
+            return None
+        action = answer["result"]
         if not isinstance(action, dict) or action.get("res_model") != "res.users.identitycheck":
             return action
-        fresh = self.fresh_code() if self.enabled else (None, None)
+        return self.prove(action["res_id"])
+
+    def prove(self, dialog):
+        """Give the password and, where it is asked, a code; return the action that goes on."""
+        model = "res.users.identitycheck"
+        [values] = self.browser.read(model, [dialog], ["needs_code"])
+        fresh = self.fresh_code() if values["needs_code"] else (None, None)
         if not fresh:
             return None
-        found = {}
+        key, code = fresh
+        answers = []
 
         def question():
-            context = {"password": self.password, "mfa_code": fresh[1]}
-            found["answer"] = self.browser.ask(
-                "res.users.identitycheck", "run_check", [action["res_id"]], context=context
-            )
-            return found["answer"]
+            context = {"password": self.password, "mfa_code": code}
+            answers.append(self.browser.ask(model, "run_check", [dialog], context=context))
+            return answers[0]
 
-        if not self.enabled:
-            question()
-        else:
-            self.attempt("code", fresh[0], question, _outcome_of_check)
-        if "result" not in found.get("answer", {}):
-            self.locked = self.locked or "Too many" in str(found)
-            return None
-        return found["answer"]["result"]
+        if not key:
+            return question()["result"]
+        outcome = self.attempt("code", key, question, outcome_of_check)
+        self.locked = self.locked or outcome == "locked"
+        return answers[0]["result"] if outcome == "in" else None
 
     def enrol(self):
         """Enrol an app, the first one or another."""
@@ -491,7 +498,7 @@ class Human:
         """Have an administrator reset one's factors: the session and the device end."""
         browser, cookie = self.browser, self.trusted
         helper = random.choice(self.site.helpers)
-        if self.attempt("reset", None, lambda: helper.reset(self.uid), bool_of) != "done":
+        if self.attempt("reset", None, lambda: helper.reset(self.uid), done_or_refused) != "done":
             return
         self.factors_changed(cookie)
         self.browser, self.codes = None, []
@@ -535,11 +542,11 @@ class Helper(Human):
         return self.press(dialog["res_model"], "action_help", [dialog["res_id"]])
 
 
-def bool_of(action):
+def done_or_refused(action):
     return "done" if action else "refused"
 
 
-def _outcome_of_check(answer):
+def outcome_of_check(answer):
     """Return what the dialog that asks for a proof says."""
     if "error" not in answer:
         return "in"

@@ -1,4 +1,4 @@
-"""A reverse proxy in front of several servers, as small as can be: a request goes to any of them."""
+"""A reverse proxy in front of several servers, as small as can be: any of them gets a request."""
 
 import asyncio
 import random
@@ -6,6 +6,7 @@ import threading
 
 LIMIT = 180  # seconds that a server may take
 LONGEST_HEAD = 65536
+PLACES = 8  # requests that a server has at a time: more would overflow the queue of its socket
 
 
 class Proxy:
@@ -17,7 +18,7 @@ class Proxy:
     """
 
     def __init__(self, ports):
-        self.ports = ports
+        self.places = {port: asyncio.Semaphore(PLACES) for port in ports}
         self.loop = asyncio.new_event_loop()
         self.listener = self.loop.run_until_complete(
             asyncio.start_server(self._serve, "127.0.0.1", 0, limit=LONGEST_HEAD, backlog=256)
@@ -41,12 +42,13 @@ class Proxy:
             writer.close()
 
     async def _answer(self, request):
-        for port in random.sample(self.ports, len(self.ports)):
-            try:
-                reader, writer = await asyncio.open_connection("127.0.0.1", port)
-            except OSError:
-                continue
-            return await _exchange(reader, writer, request)
+        for port in random.sample([*self.places], len(self.places)):
+            async with self.places[port]:
+                try:
+                    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+                except OSError:
+                    continue
+                return await _exchange(reader, writer, request)
         return _error("503 Service Unavailable")
 
 

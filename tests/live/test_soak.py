@@ -30,11 +30,11 @@ from soak_proxy import Proxy
 from support import ADMIN, DATABASE, WORKERS, in_parallel, rpc_call
 
 sys.path.append(str(Path(__file__).parents[2] / "dev"))
-from harness.database import DURABLE, Cluster, Server  # noqa: E402
+from harness.database import DURABLE, Cluster, Server
 
 VARIABLES = ("MFA_POSTGRES", "MFA_DUMP")
 SECONDS = float(os.environ.get("MFA_SOAK_SECONDS", "120"))
-PEOPLE = 50
+PEOPLE = int(os.environ.get("MFA_SOAK_PEOPLE", "50"))
 HELPERS = 3
 LOOKED_UP = 0.2  # share of the answers whose line is looked up at once
 KILL, RESTART, CRASH = 0.3, 0.55, 0.8  # of the time
