@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 FREE_FAILURES = 5
 FIRST_WAIT = 60  # seconds
+SLOW = 5  # seconds
 SUCCESS = ("in", "done")
 LINES = {
     ("code", "in"): "code_accepted",
@@ -69,6 +70,11 @@ class Journal:
     troubles: list[Trouble] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
     """What a client saw at once that must not be."""
+
+    def is_slow(self):
+        """Tell whether answers take so long now that a code may grow old on its way."""
+        last = [one.answered - one.sent for one in self.requests[-20:]]
+        return bool(last) and sum(last) / len(last) > SLOW
 
     def of_user(self):
         found = defaultdict(list)
