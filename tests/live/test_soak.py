@@ -180,7 +180,7 @@ class Soak(unittest.TestCase):
             thread.start()
         try:
             self.make_trouble(begin)
-            while time.time() < begin + SECONDS or self.is_slow(begin):
+            while time.time() < begin + SECONDS or self.goes_on(begin):
                 time.sleep(1)
         finally:
             over.set()
@@ -194,7 +194,7 @@ class Soak(unittest.TestCase):
         for server in self.servers:
             self.assertIsNone(server.child.poll(), "both servers run")
 
-    def is_slow(self, begin):
+    def goes_on(self, begin):
         """On a busy machine, go on until everything has happened, within three times as long."""
         return self.missing() and time.time() < begin + 3 * SECONDS
 
