@@ -3,7 +3,7 @@
 import contextlib
 import unittest
 
-from support import A, Browser, database, make_protected_person, query, switch_off_cooldown
+from support import A, Browser, database, make_protected_people, query, switch_off_cooldown
 
 REFUSES = "The commit is refused"
 
@@ -31,16 +31,34 @@ class LostCommit(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         switch_off_cooldown()
-        cls.person = make_protected_person()
+        cls.people = iter(make_protected_people(3))
 
-    def test_identity_check_proves_nothing(self):
-        person = self.person
-        browser = Browser(A).log_in_and_trust(person).beside(person, A)
+    def setUp(self):
+        self.person = next(self.people)
+
+    def beside(self):
+        """Return a session that has proven nothing yet."""
+        app = self.person.app
+        browser = Browser(A).log_in_and_trust(self.person).beside(self.person, A)
+        self.code = app.next_code()
+        return browser
+
+    def test_login(self):
+        browser = Browser(A).half_open(self.person)
+        self.code = self.person.app.next_code()
+        with commits_refused(self.person):
+            answer = browser.give_code(self.code)
+        self.assertEqual(answer.status_code, 500)
+        self.assertFalse(browser.is_in())
+        again = Browser(A).half_open(self.person)
+        again.give_code(self.code)
+        self.assertTrue(again.is_in(), "the same code is good for a second try")
+
+    def test_identity_check(self):
+        person, browser = self.person, self.beside()
         dialog = browser.call("res.users", "action_totp_disable", [person.uid])["res_id"]
-        code = person.app.next_code()
-        ids = [dialog]
-        context = {"password": person.password, "mfa_code": code}
-        check = ("res.users.identitycheck", "run_check", ids)
+        context = {"password": person.password, "mfa_code": self.code}
+        check = ("res.users.identitycheck", "run_check", [dialog])
         with commits_refused(person):
             answer = browser.ask(*check, context=context)
         self.assertIn(REFUSES, answer["error"]["data"]["message"])
@@ -48,6 +66,15 @@ class LostCommit(unittest.TestCase):
         self.assertTrue(self.is_enabled())
         browser.call(*check, context=context)
         self.assertFalse(self.is_enabled(), "the same code is good for a second try")
+
+    def test_identity_dialog_of_the_portal(self):
+        browser = self.beside()
+        with commits_refused(self.person):
+            answer = browser.rpc("/mfa/identity", code=self.code)
+        self.assertIn(REFUSES, answer["error"]["data"]["message"])
+        self.assertTrue(browser.rpc("/mfa/identity")["result"]["needs_code"])
+        answer = browser.rpc("/mfa/identity", code=self.code)
+        self.assertFalse(answer["result"]["needs_code"])
 
     def is_enabled(self):
         [[since]] = query("SELECT mfa_since FROM res_users WHERE id = %s", self.person.uid)
