@@ -2,12 +2,21 @@ import re
 import time
 from urllib.parse import quote
 
+from werkzeug.exceptions import HTTPException
+
 from odoo import SUPERUSER_ID, api, fields, models
-from odoo.exceptions import AccessDenied
-from odoo.http import SessionExpiredException, get_session_max_inactivity, request, root
+from odoo.exceptions import AccessDenied, UserError
+from odoo.http import (
+    STORED_SESSION_BYTES,
+    SessionExpiredException,
+    get_session_max_inactivity,
+    request,
+    root,
+)
 
 from ..exceptions import NoCode
 from ..tools import totp
+from .calling_address import PROOFS
 from .mfa_policy import BY_APP, BY_MAIL, OPTIONAL
 
 DAY = 24 * 60 * 60
@@ -98,6 +107,8 @@ class IrHttp(models.AbstractModel):
         Its open websockets end too, and the login page says why.
         """
         session = request.session
+        if not isinstance(exception, (UserError, HTTPException, SessionExpiredException)):
+            cls._mfa_take_back_session(session)
         notice = session.should_rotate and session.get("mfa_notice")
         response = super()._handle_error(exception)
         if notice and isinstance(exception, SessionExpiredException):
@@ -106,6 +117,21 @@ class IrHttp(models.AbstractModel):
             age = get_session_max_inactivity(request.env)
             response.set_cookie("session_id", session.sid, max_age=age, httponly=True)
         return response
+
+    @classmethod
+    def _mfa_take_back_session(cls, session):
+        """Take back what a request gave its session, where the database keeps nothing of it.
+
+        Core saves the session before the commit. Where that fails, as when PostgreSQL goes
+        away, the code is not used up and no line tells of it: so it opens nothing, and the
+        person starts again. A proof from before goes too, since none can be told from it.
+        """
+        known = request.cookies.get("session_id", "")[:STORED_SESSION_BYTES]
+        if session.uid is not None and session.sid[:STORED_SESSION_BYTES] != known:
+            session.logout(keep_db=True)
+            root.session_store.rotate(session, request.env)
+        elif any([session.pop(proof, None) for proof in PROOFS]):
+            root.session_store.save(session)
 
     @classmethod
     def _dispatch(cls, endpoint):

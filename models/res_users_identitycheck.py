@@ -70,5 +70,5 @@ class ResUsersIdentitycheck(models.TransientModel):
         What follows may raise, and be rolled back: the code would be good once more.
         """
         request.session["identity-check-last"] = time.time()
-        root.session_store.save(request.session)
         self.env.cr.commit()  # pylint: disable=invalid-commit
+        root.session_store.save(request.session)

@@ -17,23 +17,18 @@ from pathlib import Path
 from . import process, state
 from .console import Failure, say, step
 
-FOLDER = state.OWN / "postgres"
-CLUSTER = FOLDER / "cluster"
-PASSWORD = FOLDER / "password"
-LOG = FOLDER / "postgres.log"
 USER = "odoo"  # Odoo refuses to work as "postgres"
 NOBODY = 65534
 START_LIMIT = 30.0  # seconds
-# Throw-away data: a power cut may cost it, an ended process does not.
-SETTINGS = {
+DURABLE = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",
     "max_connections": "200",
     "shared_buffers": "256MB",
-    "fsync": "off",
-    "synchronous_commit": "off",
-    "full_page_writes": "off",
 }
+"""Settings of a server that loses nothing that it has committed."""
+# Throw-away data: a power cut may cost it, an ended process does not.
+SETTINGS = {**DURABLE, "fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 
 
 class Server:
@@ -72,6 +67,17 @@ class Server:
     def drop(self, name: str) -> None:
         self.query(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
         shutil.rmtree(state.DATA / "filestore" / name, ignore_errors=True)
+
+    def dump(self, name: str, target: Path) -> None:
+        """Write a database to a file that pg_restore reads."""
+        argv = [self.binaries / "pg_dump", "-Fc", "--compress=0", "-f", target, name]
+        subprocess.run(argv, env={**os.environ, **self.env}, check=True)
+
+    def restore(self, source: Path, name: str) -> None:
+        """Make a database of what :meth:`dump` wrote."""
+        self.query(f'CREATE DATABASE "{name}" TEMPLATE template0')
+        argv = [self.binaries / "pg_restore", "--no-owner", "-j2", "-d", name, source]
+        subprocess.run(argv, env={**os.environ, **self.env}, check=True)
 
     def drop_abandoned(self) -> None:
         """Drop the databases of test runs that were killed."""
@@ -115,25 +121,30 @@ def server(python: Path) -> Iterator[Server]:
     if os.environ.get("PGHOST") or os.environ.get("PGPORT"):
         yield _named_server(binaries)
         return
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    with (FOLDER / "users.lock").open("w") as users:
+    with _users_lock() as users:
         with state.lock(f"postgres-{state.KEY}"):
             state.try_lock(users, shared=True)
-            port = _running_port() or _start(binaries)
-        env = {"PGHOST": "127.0.0.1", "PGPORT": str(port), "PGUSER": USER}
+            if not SHARED.running_port():
+                with step("Starting PostgreSQL"):
+                    SHARED.start(binaries)
         try:
-            yield Server(binaries, {**env, "PGPASSWORD": PASSWORD.read_text().strip()})
+            yield Server(binaries, SHARED.environment())
         finally:
             _leave(users)
 
 
 def stop_left_behind() -> bool:
     """Stop the embedded server if no command uses it; tell whether it was running."""
-    if not FOLDER.exists() or not _running_port():
+    if not SHARED.running_port():
         return False
-    with (FOLDER / "users.lock").open("w") as users:
+    with _users_lock() as users:
         _leave(users)
-    return not _running_port()
+    return not SHARED.running_port()
+
+
+def _users_lock():
+    SHARED.folder.mkdir(parents=True, exist_ok=True)
+    return (SHARED.folder / "users.lock").open("w")
 
 
 def _named_server(binaries: Path) -> Server:
@@ -147,86 +158,112 @@ def _named_server(binaries: Path) -> Server:
 
 def _leave(users) -> None:
     with state.lock(f"postgres-{state.KEY}"):
-        if not state.try_lock(users):
-            return
-        pid = _postmaster()
-        if not pid:
-            return
-        os.kill(pid, signal.SIGINT)
-        deadline = time.monotonic() + START_LIMIT
-        while _postmaster():
-            if time.monotonic() > deadline:
-                os.kill(pid, signal.SIGQUIT)
-                break
-            time.sleep(0.05)
+        if state.try_lock(users):
+            SHARED.stop()
 
 
-def _postmaster() -> int | None:
-    """The process id of our server, if that very server is running."""
-    try:
-        pid = int((CLUSTER / "postmaster.pid").read_text().split("\n")[0])
-        command = Path(f"/proc/{pid}/cmdline").read_text()
-    except (OSError, ValueError):
-        return None
-    return pid if str(CLUSTER) in command.split("\0") else None
+class Cluster:
+    """An embedded PostgreSQL server: its files, and how it starts and ends."""
 
+    def __init__(self, folder: Path, settings: dict[str, str]):
+        self.folder = folder
+        self.settings = settings
+        self.data = folder / "cluster"
+        self.password = folder / "password"
+        self.log = folder / "postgres.log"
 
-def _running_port() -> int | None:
-    if not _postmaster():
-        return None
-    return int((CLUSTER / "postmaster.pid").read_text().split("\n")[3])
+    def environment(self) -> dict[str, str]:
+        """What a client needs to reach the server, which is running."""
+        return {
+            "PGHOST": "127.0.0.1",
+            "PGPORT": str(self.running_port()),
+            "PGUSER": USER,
+            "PGPASSWORD": self.password.read_text().strip(),
+        }
 
+    def running_port(self) -> int | None:
+        if not self.postmaster():
+            return None
+        return int((self.data / "postmaster.pid").read_text().split("\n")[3])
 
-def _start(binaries: Path) -> int:
-    with step("Starting PostgreSQL"):
-        if not CLUSTER.exists():
-            _make_cluster(binaries)
-        port = process.free_port()
-        options = [part for key in SETTINGS for part in ("-c", f"{key}={SETTINGS[key]}")]
-        argv = [*_as_user(), binaries / "postgres", "-D", CLUSTER, "-p", str(port), *options]
-        with LOG.open("wb") as output:
+    def postmaster(self) -> int | None:
+        """The process id of our server, if that very server is running."""
+        try:
+            pid = int((self.data / "postmaster.pid").read_text().split("\n")[0])
+            command = Path(f"/proc/{pid}/cmdline").read_text()
+        except (OSError, ValueError):
+            return None
+        return pid if str(self.data) in command.split("\0") else None
+
+    def start(self, binaries: Path, port: int | None = None, own_session: bool = True):
+        """Start on ``port``, else on a free one; return the process once it is ready.
+
+        :param own_session: go on when the command that starts it is ended with its group
+        """
+        if not self.data.exists():
+            self._make(binaries)
+        options = [part for key in self.settings for part in ("-c", f"{key}={self.settings[key]}")]
+        argv = [*_as_user(), binaries / "postgres", "-D", self.data]
+        argv += ["-p", str(port or process.free_port()), *options]
+        with self.log.open("ab" if port else "wb") as output:
             child = subprocess.Popen(
                 argv,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                start_new_session=True,
+                start_new_session=own_session,
             )
-        _wait_until_ready(child)
-    return port
+        self._wait_until_ready(child)
+        return child
+
+    def stop(self, number: int = signal.SIGINT) -> None:
+        """Stop it, if it is running: fast, or at once by ``SIGQUIT``; return when it is gone."""
+        pid = self.postmaster()
+        if not pid:
+            return
+        os.kill(pid, number)
+        deadline = time.monotonic() + START_LIMIT
+        while self.postmaster():
+            if time.monotonic() > deadline:
+                os.kill(pid, signal.SIGQUIT)
+                break
+            time.sleep(0.05)
+
+    def _wait_until_ready(self, child: subprocess.Popen) -> None:
+        deadline = time.monotonic() + START_LIMIT
+        while time.monotonic() < deadline and child.poll() is None:
+            with contextlib.suppress(OSError):
+                if (self.data / "postmaster.pid").read_text().rstrip().endswith("ready"):
+                    return
+            time.sleep(0.05)
+        child.kill()
+        raise Failure(
+            f"PostgreSQL did not start (log: {self.log}); if its data is damaged, "
+            f"remove {self.folder}."
+        )
+
+    def _make(self, binaries: Path) -> None:
+        self.password.touch(mode=0o600)
+        self.password.write_text(secrets.token_hex(16))
+
+        def make(draft: Path) -> None:
+            draft.chmod(0o700)
+            if os.geteuid() == 0:
+                os.chown(draft, NOBODY, NOBODY)
+            argv = [*_as_user(), binaries / "initdb", "-D", draft, "-U", USER, "--no-sync"]
+            argv += ["--encoding=UTF8", "--locale=C.UTF-8"]
+            argv += ["--auth=scram-sha-256", f"--pwfile={self.password}"]
+            made = subprocess.run(argv, capture_output=True, text=True)
+            if made.returncode:
+                reason = (made.stderr.strip().splitlines() or ["no reason was given"])[-1]
+                state.refuse_full_disk(reason)
+                raise Failure(f"PostgreSQL's data folder could not be made: {reason}")
+
+        state.make_whole(self.data, make)
 
 
-def _wait_until_ready(child: subprocess.Popen) -> None:
-    deadline = time.monotonic() + START_LIMIT
-    while time.monotonic() < deadline and child.poll() is None:
-        with contextlib.suppress(OSError):
-            if (CLUSTER / "postmaster.pid").read_text().rstrip().endswith("ready"):
-                return
-        time.sleep(0.05)
-    child.kill()
-    raise Failure(
-        f"PostgreSQL did not start (log: {LOG}); if its data is damaged, remove {FOLDER}."
-    )
-
-
-def _make_cluster(binaries: Path) -> None:
-    PASSWORD.touch(mode=0o600)
-    PASSWORD.write_text(secrets.token_hex(16))
-
-    def make(draft: Path) -> None:
-        draft.chmod(0o700)
-        if os.geteuid() == 0:
-            os.chown(draft, NOBODY, NOBODY)
-        argv = [*_as_user(), binaries / "initdb", "-D", draft, "-U", USER, "--no-sync"]
-        argv += ["--encoding=UTF8", "--locale=C.UTF-8"]
-        argv += ["--auth=scram-sha-256", f"--pwfile={PASSWORD}"]
-        made = subprocess.run(argv, capture_output=True, text=True)
-        if made.returncode:
-            reason = (made.stderr.strip().splitlines() or ["no reason was given"])[-1]
-            state.refuse_full_disk(reason)
-            raise Failure(f"PostgreSQL's data folder could not be made: {reason}")
-
-    state.make_whole(CLUSTER, make)
+SHARED = Cluster(state.OWN / "postgres", SETTINGS)
+"""The server of this checkout."""
 
 
 def _as_user() -> list[str]:

@@ -20,15 +20,18 @@ def has_tests() -> bool:
 def run(bench: odoo.Bench, pristine: str, log: Path) -> report.Report:
     """Install the addon in a new database, serve it twice, and run ``tests/live``."""
     name = database.throwaway_name("live")
+    dump = state.OWN / f"{name}.dump"
     try:
         with step("Installing the addon for the live tests"):
             bench.server.copy(pristine, name)
             bench.install(name, [state.ADDON, *state.BESIDE], log)
+            bench.server.dump(name, dump)
         with _two_servers(bench, name) as addresses:
             env = {"MFA_SERVER_A": addresses[0], "MFA_SERVER_B": addresses[1]}
-            scratch = _scratch(bench, pristine)
-            return _run_tests(bench, {**env, "MFA_DATABASE": name, **scratch}, log)
+            env |= _scratch(bench, pristine) | _soak(bench, dump, log)
+            return _run_tests(bench, {**env, "MFA_DATABASE": name}, log)
     finally:
+        dump.unlink(missing_ok=True)
         bench.server.drop(name)
         bench.server.drop(database.throwaway_name("scratch"))
 
@@ -40,6 +43,15 @@ def _scratch(bench: odoo.Bench, pristine: str) -> dict[str, str]:
         "MFA_BASE_DATABASE": pristine,
         "MFA_SCRATCH_DATABASE": database.throwaway_name("scratch"),
         "MFA_DATA_DIR": str(state.DATA),
+    }
+
+
+def _soak(bench: odoo.Bench, dump: Path, log: Path) -> dict[str, str]:
+    """What the soak needs, which kills a PostgreSQL of its own: programs, data, a place to tell."""
+    return {
+        "MFA_POSTGRES": str(bench.server.binaries),
+        "MFA_DUMP": str(dump),
+        "MFA_SOAK_FOLDER": str(log.with_suffix("")),
     }
 
 

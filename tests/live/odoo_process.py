@@ -42,10 +42,14 @@ class Odoo:
         self.log = Path(self.folder.name, "odoo.log")
         self.child = None
         self.server = None
+        self.port = free_port()
 
     def close(self):
         self.stop()
         self.folder.cleanup()
+
+    def environment(self):
+        return os.environ
 
     def bad_lines(self):
         """Return the errors that Odoo has logged."""
@@ -62,11 +66,13 @@ class Odoo:
 
     def start(self, *options, workers=0):
         """Serve, by threads where no workers are asked for; return the address."""
-        port = free_port()
         self.child = self._spawn(
-            f"--http-port={port}", f"--gevent-port={free_port()}", f"--workers={workers}", *options
+            f"--http-port={self.port}",
+            f"--gevent-port={free_port()}",
+            f"--workers={workers}",
+            *options,
         )
-        self.server = f"http://127.0.0.1:{port}"
+        self.server = f"http://127.0.0.1:{self.port}"
         deadline = time.monotonic() + START_LIMIT
         while not self._answers():
             assert self.child.poll() is None, f"Odoo ended: {self.bad_lines()}"
@@ -103,6 +109,7 @@ class Odoo:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
+                env=self.environment(),
             )
 
 
