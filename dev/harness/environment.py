@@ -18,7 +18,7 @@ OF_ODOO = [
     state.CHECKOUT / "test-requirements.txt",
 ]
 NEWEST = (3, 13)
-PLAIN_PYTHON = "docopt,ofxparse"  # no wheels, but no compiler needed either
+PLAIN_PYTHON = "docopt,ofxparse,yattag"  # no wheels, but no compiler needed either
 
 
 def for_odoo() -> Path:
@@ -32,6 +32,11 @@ def for_lint() -> Path:
 
 def for_screenshots() -> Path:
     return _ready([DEV / "screenshots-requirements.txt"], "the photographer's")
+
+
+def for_mutants() -> Path:
+    """Return a Python that also makes mutations of the source."""
+    return _ready([*OF_ODOO, DEV / "mutants-requirements.txt"], "the mutants'")
 
 
 def odoo_is_here() -> bool:
