@@ -13,7 +13,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ADDON = "auth_totp_mfa"
-NOT_INSTALLED = {"CONTRIBUTING.rst", "SECURITY.md", "dev", "docs", "requirements.txt", "tests"}
+NOT_INSTALLED = {
+    "CONTRIBUTING.rst",
+    "SECURITY.md",
+    "dev",
+    "docs",
+    "requirements.txt",
+    "test-requirements.txt",
+    "tests",
+}
 """What only the repository needs, with all at its top that begins with a dot."""
 
 

@@ -79,3 +79,36 @@ class TestNetworks(BaseCase):
 
     def test_a_mapped_network_holds_the_plain_address(self):
         self.assertTrue(networks.holds(networks.parse("::ffff:192.0.2.0/120"), "192.0.2.9"))
+
+    def test_overlap(self):
+        for one, other, expected in (
+            ("10.0.0.0/8", "10.1.0.0/16", True),
+            ("10.1.0.0/16", "10.0.0.0/8", True),
+            ("10.0.0.0/16", "10.1.0.0/16", False),
+            ("192.0.2.1\n10.0.0.1", "10.0.0.1\n198.51.100.1", True),
+            ("0.0.0.0/0", "::/0", False),
+            ("::/0", "2001:db8::1", True),
+            ("", "10.0.0.0/8", False),
+            ("10.0.0.0/8", "", False),
+        ):
+            with self.subTest(one=one, other=other):
+                found = networks.overlap(networks.parse(one), networks.parse(other))
+                self.assertIs(found, expected)
+
+    def test_within(self):
+        for inner, outer, expected in (
+            ("10.1.0.0/16", "10.0.0.0/8", True),
+            ("10.0.0.0/8", "10.1.0.0/16", False),
+            ("10.0.0.0/8", "10.0.0.0/9\n10.128.0.0/9", True),
+            ("10.1.0.1\n2001:db8::1", "10.0.0.0/8\n2001:db8::/32", True),
+            ("10.1.0.1\n2001:db8::1", "10.0.0.0/8", False),
+            ("10.1.0.1\n192.0.2.1", "10.0.0.0/8", False),
+            ("::1", "0.0.0.0/0", False),
+            ("10.0.0.1", "::/0", False),
+            ("10.0.0.1", "", False),
+            ("", "10.0.0.0/8", True),
+            ("", "", True),
+        ):
+            with self.subTest(inner=inner, outer=outer):
+                found = networks.are_within(networks.parse(inner), networks.parse(outer))
+                self.assertIs(found, expected)

@@ -15,7 +15,6 @@ from odoo import fields
 from odoo.tests import tagged
 from odoo.tools import mute_logger
 
-from ..tools import mailbox
 from .common import OTHER_SECRET, SECRET, at, code_of
 from .test_asvs_v6_3_1_guessing import GUESSES, GuessCase
 from .test_recovery import ELSEWHERE, PAGES, RecoveryCase
@@ -356,18 +355,6 @@ class TestSetup(SetupCase):
         answer = self.url_open(SETUP, allow_redirects=False)
         self.assertRegex(answer.headers["Location"], "/web/login$")
         self.assertIsNone(self.in_session("pre_uid"))
-
-    def test_masked_addresses(self):
-        for address, shown in (
-            ("jane@example.com", "j•••@example.com"),
-            ("Jane Doe <jane@example.com>", "j•••@example.com"),
-            ("jane@example.com, joe@example.org", "j•••@example.com"),
-            ("j@example.com", "j•••@example.com"),
-            ("no address", ""),
-            (False, ""),
-        ):
-            with self.subTest(address=address):
-                self.assertEqual(mailbox.masked(address), shown)
 
 
 @tagged("post_install", "-at_install")

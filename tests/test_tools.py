@@ -16,7 +16,7 @@ from cryptography.fernet import Fernet
 from odoo.tests import BaseCase, tagged
 from odoo.tools._vendor.useragents import UserAgent
 
-from ..tools import browser, cipher, qr, tokens, totp
+from ..tools import browser, cipher, mailbox, qr, tokens, totp
 from .common import CHROME, CHROME_ON_WINDOWS, FIREFOX, SECRET, code_of
 
 RFC_SECRET = base64.b32encode(b"12345678901234567890").decode()
@@ -121,7 +121,7 @@ class TestTotp(BaseCase):
                 self.assertEqual(totp.normalise_code(typed), "123456")
 
     def test_int_that_lost_its_zeros(self):
-        for number, code in ((0, "000000"), (7, "000007"), (12345, "012345")):
+        for number, code in ((0, "000000"), (7, "000007"), (12345, "012345"), (999999, "999999")):
             self.assertEqual(totp.normalise_code(number), code)
         now = next(now for now in range(NOW, NOW + 3000, 30) if code_of(SECRET, 0, now)[0] == "0")
         number = int(code_of(SECRET, 0, now))
@@ -135,6 +135,20 @@ class TestTotp(BaseCase):
         for length in (1, 50, 58, 63, 64, 65, 200):
             with self.subTest(length=length):
                 self.assertIsNone(totp.matching_step(SECRET, f"{code}{' ' * length}x", NOW))
+
+    def test_longest_text_that_is_a_code(self):
+        for length, meant in ((64, "123456"), (65, None)):
+            with self.subTest(length=length):
+                self.assertEqual(totp.normalise_code("123456".ljust(length)), meant)
+
+    def test_keys_of_any_length_from_80_bits(self):
+        """An app that was enrolled elsewhere may have a secret that Base32 does not fill."""
+        for length in (9, 10, 11, 13, 16, 20, 21, 32, 64):
+            key = bytes(range(100, 100 + length))
+            secret = base64.b32encode(key).decode().rstrip("=")
+            step = totp.matching_step(secret, self._hotp(key, NOW // 30), NOW)
+            with self.subTest(length=length):
+                self.assertEqual(step, NOW // 30 if length >= 10 else None)
 
     def test_garbage_never_raises_nor_matches(self):
         """Ten thousand texts of all of Unicode, and of characters that look like codes."""
@@ -247,6 +261,56 @@ class TestDeviceToken(BaseCase):
 
 
 @tagged("post_install", "-at_install")
+class TestOneTimeCode(BaseCase):
+    def test_strength(self):
+        self.assertEqual(len(set(tokens.ALPHABET)), 32, "5 bits a character")
+        self.assertEqual(tokens.RECOVERY_LENGTH * 5, 80)
+        self.assertEqual(tokens.HELP_LENGTH * 5, 60)
+
+    def test_what_is_a_code(self):
+        for typed, meant in (
+            ("0123456789ab", "0123456789ab"),
+            ("0123-4567-89AB-CDEF", "0123456789abcdef"),
+            (" 0123 4567 89ab ", "0123456789ab"),
+            ("oO1i-lLI1-2222", "001111112222"),
+            ("0-a-1-b-2-c-3-d-4-e-5-f-6-g-7-h", "0a1b2c3d4e5f6g7h"),
+            ("0123456789ab".ljust(64), "0123456789ab"),
+            ("0123456789ab".ljust(65), None),
+            ("0123456789a", None),
+            ("0123456789abc", None),
+            ("0123456789abcde", None),
+            ("0123456789abcdefg", None),
+            ("0123456789au", None),
+            ("0123456789aé", None),
+            ("x" * 5000, None),
+            ("", None),
+            (123456789012, None),
+            (None, None),
+        ):
+            with self.subTest(typed=typed):
+                self.assertEqual(tokens.normalise_one_time_code(typed), meant)
+
+
+@tagged("post_install", "-at_install")
+class TestMailbox(BaseCase):
+    def test_little_is_shown_of_an_address(self):
+        for address, shown in (
+            ("jane@example.com", "j•••@example.com"),
+            ("Jane <jane@example.com>", "j•••@example.com"),
+            ("jane@example.com, joe@example.org", "j•••@example.com"),
+            ('"odd@name"@example.com', '"•••@example.com'),
+            ("@example.com", "•••@example.com"),
+            ("j@example.com", "j•••@example.com"),
+            ("no address", ""),
+            ("", ""),
+            (False, ""),
+            (None, ""),
+        ):
+            with self.subTest(address=address):
+                self.assertEqual(mailbox.masked(address), shown)
+
+
+@tagged("post_install", "-at_install")
 class TestBrowser(BaseCase):
     LOCAL = (
         "localhost",
@@ -274,6 +338,7 @@ class TestBrowser(BaseCase):
         "[fe80::1]",
         "[2001:db8::1]:443",
         "[broken",
+        "[::1]]",
     )
 
     def test_localhost(self):
@@ -408,7 +473,8 @@ class TestCipher(BaseCase):
         self.assertFalse(stored.startswith(cipher.newest_mark(both)))
         again = cipher.seal(both, cipher.unseal(both, stored))
         self.assertEqual(cipher.unseal(cipher.read_keys(new), again), SECRET)
-        self.assertNotEqual(cipher.key_id_of(stored), cipher.key_id_of(again))
+        self.assertEqual([cipher.key_id_of(stored)], list(cipher.read_keys(old)))
+        self.assertEqual([cipher.key_id_of(again)], list(cipher.read_keys(new)))
 
     def test_other_key_opens_nothing(self):
         stored = cipher.seal(cipher.read_keys(self.new_key()), SECRET)

@@ -12,13 +12,18 @@ from .bootstrap import NAMES, OLDEST
 from .console import Failure, step
 
 DEV = state.CHECKOUT / "dev"
+OF_ODOO = [
+    DEV / "odoo-requirements.txt",
+    state.CHECKOUT / "requirements.txt",
+    state.CHECKOUT / "test-requirements.txt",
+]
 NEWEST = (3, 13)
-PLAIN_PYTHON = "docopt,ofxparse"  # no wheels, but no compiler needed either
+PLAIN_PYTHON = "docopt,ofxparse,yattag"  # no wheels, but no compiler needed either
 
 
 def for_odoo() -> Path:
     """Return the Python that runs Odoo and the addon, installed on the first call."""
-    return _ready([DEV / "odoo-requirements.txt", state.CHECKOUT / "requirements.txt"], "Odoo's")
+    return _ready(OF_ODOO, "Odoo's")
 
 
 def for_lint() -> Path:
@@ -33,9 +38,13 @@ def for_bench() -> Path:
     return _ready([DEV / "bench-requirements.txt"], "the painter's")
 
 
+def for_mutants() -> Path:
+    """Return a Python that also makes mutations of the source."""
+    return _ready([*OF_ODOO, DEV / "mutants-requirements.txt"], "the mutants'")
+
+
 def odoo_is_here() -> bool:
-    files = [DEV / "odoo-requirements.txt", state.CHECKOUT / "requirements.txt"]
-    return (_folder(_existing(files)) / "bin" / "python").exists()
+    return (_folder(_existing(OF_ODOO)) / "bin" / "python").exists()
 
 
 def _ready(files: list[Path], whose: str) -> Path:

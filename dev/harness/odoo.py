@@ -10,7 +10,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from . import database, process, state
@@ -31,12 +31,14 @@ class Bench:
     """What an Odoo process needs: a Python, the source, a database server.
 
     ``addons`` is the folder with the addon; none where the Python has it installed.
+    ``more`` is added to the environment of each process.
     """
 
     python: Path
     odoo: Odoo
     server: database.Server
     addons: Path | None
+    more: dict[str, str] = field(default_factory=dict)
 
     def environment(self) -> dict[str, str]:
         ours = {
@@ -46,7 +48,7 @@ class Bench:
         }
         unwanted = ("ODOO_", "PYTHON")
         kept = {key: os.environ[key] for key in os.environ if not key.startswith(unwanted)}
-        return {**kept, **ours, **self.server.env}
+        return {**kept, **ours, **self.server.env, **self.more}
 
     def command(self, name: str, *options: str) -> list[str]:
         """The command line that runs Odoo on the database ``name``, or on none yet."""

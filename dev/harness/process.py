@@ -51,7 +51,14 @@ def run(
 
 
 def stop(child: subprocess.Popen) -> None:
-    """End a child's whole group, and take it off the record."""
+    """End a child's whole group, and take it off the record.
+
+    The child is asked first, and may end those that it started in good order.
+    """
+    if child.poll() is None:
+        child.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            child.wait(GRACE)
     _end_group(child.pid)
     child.wait()
     for entry in [entry for entry in _children if entry[0] is child]:

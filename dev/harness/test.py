@@ -9,6 +9,7 @@ from . import (
     browser,
     console,
     core,
+    coverage,
     database,
     directory,
     environment,
@@ -48,6 +49,9 @@ def _arguments() -> argparse.Namespace:
     part = parser.add_mutually_exclusive_group()
     part.add_argument("--live", action="store_true", help="only the tests in tests/live")
     part.add_argument("--no-live", action="store_true", help="leave tests/live out")
+    parser.add_argument(
+        "--coverage", action="store_true", help="say which lines of the addon the tests ran"
+    )
     part.add_argument("--core", action="store_true", help="run core's six suites instead")
     part.add_argument("--wheel", action="store_true", help="build, install and use the wheel")
     options = parser.parse_args()
@@ -55,6 +59,8 @@ def _arguments() -> argparse.Namespace:
         parser.error("--tags names tests of this addon: leave out --core and --wheel")
     if options.beside and (options.core or options.wheel or options.live):
         parser.error("--with runs tests in Odoo: leave out --core, --wheel and --live")
+    if options.coverage and options.wheel:
+        parser.error("--coverage measures this checkout: leave out --wheel")
     return options
 
 
@@ -73,13 +79,16 @@ def _main(options: argparse.Namespace) -> int:
     log = state.new_log("test")
     with database.server(python) as server:
         server.drop_abandoned()
-        bench = odoo.Bench(python, source, server, addons)
+        more = coverage.begin() if options.coverage else {}
+        bench = odoo.Bench(python, source, server, addons, more)
         if options.core:
             result = core.run(bench, log, options.keep)
         elif options.wheel:
             result = wheel.run(bench, log)
         else:
             result = _run_parts(bench, log, options)
+        if options.coverage:
+            coverage.end(python, log)
     report.list_screenshots(log)
     say(f"log: {log}")
     return result.close()

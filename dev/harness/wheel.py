@@ -31,6 +31,7 @@ REPOSITORY_ONLY = (
     "docs/",
     "pyproject.toml",
     "requirements.txt",
+    "test-requirements.txt",
     "tests/",
 )
 SERVED = (f"/{state.ADDON}/static/description/icon.png", "/web/login")
