@@ -2,7 +2,7 @@
 
 from odoo.tests import tagged
 
-from .chromium import ChromiumCase
+from .chromium import PHONE, ChromiumCase
 from .common import MfaCase
 
 WIDEST = 450  # pixels
@@ -44,5 +44,5 @@ class TestWebsite(ChromiumCase, MfaCase):
             chromium.see("#mfa_key")
             chromium.wait_ready()
             self.assertNarrow(chromium, 300)
-            chromium.resize(390, 844)
+            chromium.resize(*PHONE)
             self.assertNarrow(chromium, 8)
