@@ -56,4 +56,5 @@ from . import (
     test_tours,
     test_trail,
     test_trail_kept,
+    test_website,
 )

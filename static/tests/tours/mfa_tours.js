@@ -487,7 +487,7 @@ const logIn = (login) => [
 const giveMailCode = (login) => [
     {
         content: "the field has the focus, and says to whom the code went",
-        trigger: ".o_mfa_card:contains(•••@example.com) #confirmation:focus",
+        trigger: ".o_mfa_page:contains(•••@example.com) #confirmation:focus",
         run: "edit 000000",
     },
     { trigger: "button:contains(Continue)", run: "click", expectUnloadPage: true },
@@ -530,7 +530,7 @@ const enrolOnThePage = () => [
 tours.add("mfa_setup_employee", {
     steps: () => [
         ...logIn("mfa_carl"),
-        { trigger: ".o_mfa_card:contains(requires an authenticator app):not(:contains(Not now))" },
+        { trigger: ".o_mfa_page:contains(requires an authenticator app):not(:contains(Not now))" },
         {
             content: "somebody else may log in here",
             trigger: "button:contains(somebody else)",
@@ -553,7 +553,7 @@ tours.add("mfa_setup_portal", {
         ...giveMailCode("mfa_paul"),
         {
             content: "on the phone that should scan it, a picture is of no use",
-            trigger: ".o_mfa_card a[href^='otpauth://totp/']:contains(Open my authenticator app)",
+            trigger: ".o_mfa_page a[href^='otpauth://totp/']:contains(Open my authenticator app)",
         },
         { trigger: ".o_mfa_qr:not(:visible)" },
         ...enrolOnThePage(),
@@ -564,7 +564,7 @@ tours.add("mfa_setup_portal", {
 tours.add("mfa_reminder", {
     steps: () => [
         ...logIn("mfa_carl"),
-        { trigger: ".o_mfa_card:contains(required from this time on)" },
+        { trigger: ".o_mfa_page:contains(required from this time on)" },
         { trigger: "button:contains(Later)", run: "click", expectUnloadPage: true },
         insideOdoo,
         ...givePassword("mfa_carl"),

@@ -1,0 +1,48 @@
+"""The pages around the login in the frame of a website, where there is no card."""
+
+from odoo.tests import tagged
+
+from .chromium import PHONE, ChromiumCase
+from .common import MfaCase
+
+WIDEST = 450  # pixels
+BOXES = """
+[...document.querySelectorAll(".o_mfa_page > *, .o_mfa_page form > *")].map((el) => {
+    const { left, right, width } = el.getBoundingClientRect();
+    return { html: el.outerHTML.slice(0, 100), left, width, room: innerWidth - right };
+}).filter((box) => box.width)
+"""
+
+
+@tagged("post_install", "-at_install")
+class TestWebsite(ChromiumCase, MfaCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        if "website" not in cls.env:
+            cls.skipTest(cls, "website is not installed (dev/test --with website)")
+
+    def assertNarrow(self, chromium, margin):
+        boxes = chromium.ask(BOXES)
+        self.assertGreater(len(boxes), 3)
+        for box in boxes:
+            with self.subTest(box["html"], **box):
+                self.assertLessEqual(box["width"], WIDEST)
+                self.assertGreaterEqual(min(box["left"], box["room"]), margin)
+
+    def test_set_up_page(self):
+        """All of it has the width of a card, in the middle; on a phone nothing touches the edge."""
+        self.env.company.write({"mfa_policy_internal": "app", "mfa_setup_by_mail": False})
+        chromium = self.new_chromium()
+        with self.browsing(chromium):
+            chromium.open("/web/login")
+            chromium.see("#login")
+            for selector, text in (("#login", "mfa_bob"), ("#password", "mfa_bob_password")):
+                chromium.click(selector)
+                chromium.type(text)
+            chromium.press("Enter")
+            chromium.see("#mfa_key")
+            chromium.wait_ready()
+            self.assertNarrow(chromium, 300)
+            chromium.resize(*PHONE)
+            self.assertNarrow(chromium, 8)
