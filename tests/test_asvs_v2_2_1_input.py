@@ -103,6 +103,12 @@ class InputCase(KeyCase):
 
 @tagged("post_install", "-at_install")
 class TestForms(InputCase):
+    def setUp(self):
+        """Opening the set-up page shows a key that is not enrolled: that is no change."""
+        super().setUp()
+        screens = ENROLMENT.replace(".", "_")
+        self.kept = [query for query in self.kept if f'"{screens}"' not in query]
+
     def paths(self):
         """Return the addresses of the pages, but those of dialogs."""
         routes = self.own_routes().items()
