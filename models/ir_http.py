@@ -5,7 +5,7 @@ from urllib.parse import quote
 from werkzeug.exceptions import HTTPException
 
 from odoo import SUPERUSER_ID, api, fields, models
-from odoo.exceptions import AccessDenied, UserError
+from odoo.exceptions import AccessDenied, MissingError, UserError
 from odoo.http import (
     STORED_SESSION_BYTES,
     SessionExpiredException,
@@ -45,27 +45,31 @@ class IrHttp(models.AbstractModel):
         within ten minutes of an identity check.
         """
         session = request.session
-        if session.uid is not None:
-            if session.get("identity-check-last"):
-                request.env["res.users.identitycheck"]._drop_password_mark(session)
-            if (since := session.get("mfa_since")) is not None:
-                cls._mfa_check_session_age(session, since)
+        since = session.get("mfa_since")
+        if session.uid is not None and since is not None:
+            cls._mfa_check_session_age(session, since)
         if session.uid is not None:
             cls._mfa_check_policy(session)
+        if session.uid is not None and session.get("identity-check-last"):
+            request.env["res.users.identitycheck"]._drop_password_mark(session)
         super()._authenticate_explicit(auth)
 
     @classmethod
     def _mfa_check_policy(cls, session):
-        """End a session whose account is out of its networks, or that misses a policy too long.
+        """End a session whose account is gone or out of its networks, or that misses a policy.
 
         Costs no query while the policy is met, or optional.
         """
         user = cls._mfa_session_user(session)
-        if not user._mfa_address_is_allowed():
+        try:
+            allowed, demand = user._mfa_address_is_allowed(), user._mfa_demand()
+        except MissingError:  # deleted meanwhile: core would notice later
+            cls._mfa_log_out("login")
+            return
+        if not allowed:
             user._mfa_record_address("session")
             cls._mfa_log_out("network")
             return
-        demand = user._mfa_demand()
         if cls._mfa_session_meets(session, user, demand):
             return
         if demand.over and demand.over <= fields.Datetime.now():

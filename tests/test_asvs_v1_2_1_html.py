@@ -202,6 +202,15 @@ class TestHtmlInTheWebClient(HtmlCase):
             f"odoo.__WOWL_DEBUG__.root.env.services.action.doAction({json.dumps(action)})"
         )
 
+    def test_trap(self):
+        """What a page must not do would be noticed."""
+        with self.browsing(self.chromium, self.admin):
+            self.chromium.open("/odoo")
+            self.assertNothingRan("home")
+            self.chromium.ask(f"document.body.insertAdjacentHTML('beforeend', {json.dumps(EVIL)})")
+            with self.assertRaises(AssertionError):
+                self.assertNothingRan("home")
+
     def test_lists(self):
         with self.browsing(self.chromium, self.admin, **self.proven(self.admin)):
             self.chromium.open("/odoo")

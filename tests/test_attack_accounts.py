@@ -118,6 +118,7 @@ class TestDeleted(AccountCase):
         self.env.cr.execute("SELECT FROM res_users_mfa_event WHERE login = 'mfa_ann'")
         self.assertTrue(self.env.cr.rowcount)
         self.come_with(*cookies)
+        self.assertEqual(self.url_open("/web/login").status_code, 200)
         self.assertLoggedOut()
         with mute_logger("odoo.http"):
             self.post_code(page, self.codes[0])
