@@ -101,8 +101,9 @@ class TestSessionFixation(FixationCase):
         self.post_password(self.bob)
         self.ids = [self.opener.cookies["session_id"]]
         self.assertLoggedIn(self.bob)
-        self.post_code(self.give_password(), code_of(SECRET))
+        page = self.give_password()
         self.env.registry.clear_cache()
+        self.post_code(page, code_of(SECRET))
         self.assertFixationIsVain(self.ann, 2)
 
 
