@@ -75,6 +75,7 @@ class Home(AuthTotpMailHome):
             response = self._mfa_finish(redirect)
             request.session["mfa_device"] = device.id
             return response
+        user._mfa_read_for_page()
         if elsewhere := self._mfa_elsewhere(user, "/web/login/totp", redirect):
             return elsewhere
         remember = kwargs.pop("remember", None) and self._mfa_can_remember(user)

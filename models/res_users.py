@@ -250,18 +250,22 @@ class ResUsers(models.Model):
         or when password, factors or activity of the account changed since: the
         session token covers them all. Nor may the browser have left the networks of
         an exempt account.
-
-        One query reads this user and that of the request, whose company each page needs.
         """
         session = request.session
         user = self.browse(session.get("pre_uid") or ())
-        user = user.with_prefetch((*user.ids, self.env.uid))
         pending = session.get("mfa_pending") or {}
         if not user or not self._mfa_is_recent(pending.get("since", 0)):
             return self.browse()
         state = user._compute_session_token(session.sid)
         valid = state and consteq(pending["state"], state) and user._mfa_address_is_allowed()
         return user if valid else self.browse()
+
+    def _mfa_read_for_page(self):
+        """Read at once what a page of the login asks of its user and of the public one.
+
+        The ORM otherwise reads all columns of each, one after the other.
+        """
+        (self + self.env.user).sudo().fetch(["mfa_since", "company_id"])
 
     @api.model
     def _mfa_is_recent(self, moment):

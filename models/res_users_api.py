@@ -50,7 +50,9 @@ class ResUsers(models.Model):
         Costs no query on warm caches.
         """
         rules = self._mfa_rules()
-        if calling_address() is None and (rules.api_networks or rules.exempt_networks):
+        if not rules.api_networks and rules.exempt_networks is None:
+            return True
+        if calling_address() is None:
             _warn_unknown_address()
         return self._mfa_address_is_allowed() and self._mfa_api_networks_hold()
 

@@ -33,7 +33,8 @@ axes.set_yticks(range(len(steps)), [found["label"] for found in steps])
 axes.set_ylim(-0.7, len(steps) - 0.2)
 axes.set_xlim(left=0)
 axes.set_xlabel(
-    "Time of this addon as a share of core's: median, 95 % interval; | is the most allowed"
+    "Time of this addon as a share of core's: median and its 95 % interval\n"
+    "| is the most that it may be"
 )
 axes.spines[["top", "right"]].set_visible(False)
 figure.savefig(target, metadata={"Date": None})
