@@ -134,7 +134,9 @@ class IrHttp(models.AbstractModel):
         if session.uid is not None and session.sid[:STORED_SESSION_BYTES] != known:
             session.logout(keep_db=True)
             root.session_store.rotate(session, request.env)
-        elif any([session.pop(proof, None) for proof in PROOFS]):
+        elif session.can_save and any(proof in session for proof in PROOFS):
+            for proof in PROOFS:
+                session.pop(proof, None)
             root.session_store.save(session)
 
     @classmethod
