@@ -4,6 +4,7 @@ from . import (
     test_api_refusals,
     test_attacks,
     test_auth_timeout,
+    test_beside,
     test_coverage,
     test_coverage_actions,
     test_coverage_attacks,
@@ -41,5 +42,4 @@ from . import (
     test_tours,
     test_trail,
     test_trail_kept,
-    test_website,
 )
