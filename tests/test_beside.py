@@ -69,7 +69,8 @@ class TestHr(MfaCase):
         action = self.call("res.users", "action_get")["result"]
         form = next(view_id for view_id, kind in action["views"] if kind == "form")
         view = self.call("res.users", "get_view", form, "form")["result"]
-        [block] = etree.fromstring(view["arch"]).xpath("//page[@name='page_security']//div[@name='mfa']")
+        page = etree.fromstring(view["arch"]).find(".//page[@name='page_security']")
+        [block] = page.findall(".//div[@name='mfa']")
         names = {field.get("name") for field in block.xpath(".//field[not(ancestor::field)]")}
         self.assertLessEqual({"authenticator_ids", "trusted_device_ids"}, names)
         answer = self.call("res.users", "web_read", [self.ann.id], {name: {} for name in names})
