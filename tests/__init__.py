@@ -19,6 +19,7 @@ from . import (
     test_attack_templates,
     test_attacks,
     test_auth_timeout,
+    test_beside,
     test_coverage,
     test_coverage_actions,
     test_coverage_attacks,
@@ -56,5 +57,4 @@ from . import (
     test_tours,
     test_trail,
     test_trail_kept,
-    test_website,
 )

@@ -1,4 +1,6 @@
-"""The pages around the login in the frame of a website, where there is no card."""
+"""Screens of the addon inside those of other modules: ``dev/test --with website hr``."""
+
+from lxml import etree
 
 from odoo.tests import tagged
 
@@ -16,11 +18,13 @@ BOXES = """
 
 @tagged("post_install", "-at_install")
 class TestWebsite(ChromiumCase, MfaCase):
+    """The pages around the login in the frame of a website, where there is no card."""
+
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
         if "website" not in cls.env:
-            cls.skipTest(cls, "website is not installed (dev/test --with website)")
+            cls.skipTest(cls, "website is not installed")
 
     def assertNarrow(self, chromium, margin):
         boxes = chromium.ask(BOXES)
@@ -46,3 +50,29 @@ class TestWebsite(ChromiumCase, MfaCase):
             self.assertNarrow(chromium, 300)
             chromium.resize(*PHONE)
             self.assertNarrow(chromium, 8)
+
+
+@tagged("post_install", "-at_install")
+class TestHr(MfaCase):
+    """``hr`` shows employees a form of its own under My Preferences."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        if "hr.employee" not in cls.env:
+            cls.skipTest(cls, "hr is not installed")
+
+    def test_preferences(self):
+        """The form has the whole block, and its owner reads all that is in it."""
+        self.env["hr.employee"].create({"name": "Ann", "user_id": self.ann.id})
+        self.authenticate(self.ann.login, None)
+        action = self.call("res.users", "action_get")["result"]
+        form = next(view_id for view_id, kind in action["views"] if kind == "form")
+        view = self.call("res.users", "get_view", form, "form")["result"]
+        page = etree.fromstring(view["arch"]).find(".//page[@name='page_security']")
+        [block] = page.findall(".//div[@name='mfa']")
+        names = {field.get("name") for field in block.xpath(".//field[not(ancestor::field)]")}
+        self.assertLessEqual({"authenticator_ids", "trusted_device_ids"}, names)
+        answer = self.call("res.users", "web_read", [self.ann.id], {name: {} for name in names})
+        [values] = answer["result"]
+        self.assertEqual(values["authenticator_ids"], self.ann.authenticator_ids.ids)
