@@ -42,6 +42,8 @@ OF_THE_SUPERUSER = AS_CORE | {
     "res.users.apikeys.web_save": "as a copy",
     "res.users.apikeys.description.make_key": "of the superuser, who is archived: opens nothing",
     "auth.passkey.key.web_save": "likewise",
+    "auth.passkey.key.write": "a new name",
+    "res.users.apikeys.write": "likewise",
     "mfa.coverage.copy": "there is no table: PostgreSQL refuses",
     "mfa.coverage.name_create": "likewise",
     "mfa.coverage.unlink": "likewise",
