@@ -117,7 +117,7 @@ def _side_by_side(stage: Stage, options: argparse.Namespace) -> dict:
         apps = _measure(f"Logging in with {APPS} apps", options.rounds, lambda: _apps(sites[1]))
         scale |= {"apps": _figures(apps)}
         if options.scale or options.docs:
-            scale["memory"] = _remember_memory(sites)
+            scale["memory"] = _grow_memory(sites)
     return {"steps": _figures(found), "scale": scale}
 
 
@@ -180,7 +180,7 @@ def _at_scale(stage: Stage, rounds: int) -> dict:
     return result
 
 
-def _remember_memory(sites: list[Site]) -> list[dict[str, int]]:
+def _grow_memory(sites: list[Site]) -> list[dict[str, int]]:
     """Log in often on all sites at once; return the bytes of each worker before and after."""
     before = [site.memory() for site in sites]
     failures: list[BaseException] = []
