@@ -70,6 +70,8 @@ class Journal:
     troubles: list[Trouble] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
     """What a client saw at once that must not be."""
+    held_back: int = 0
+    """Seconds that people waited because the machine was slow, all together."""
 
     def is_slow(self):
         """Tell whether answers take so long now that a code may grow old on its way."""
@@ -247,6 +249,7 @@ def figures(journal):
         "requests": len(journal.requests),
         "median": round(times[len(times) // 2], 3) if times else None,
         "p95": round(times[len(times) * 95 // 100], 3) if times else None,
+        "held_back": journal.held_back,
         "retries": dict(faults),
         "tries": {kind: {o: outcomes[kind, o] for _kind, o in pairs} for kind, pairs in by_kind},
         "troubles": [[one.what, round(one.end - one.begin, 1)] for one in journal.troubles],

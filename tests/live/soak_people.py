@@ -166,12 +166,20 @@ class Human:
         self.revoked = []
         self.locked = False
         self.plan = []
+        self.steady = False
 
     # -- one after the other -----------------------------------------------------------------
 
     def live(self, over):
-        """Do one thing after the other until the event ``over``."""
+        """Do one thing after the other until the event ``over``.
+
+        Where answers take so long that codes grow old on their way, only the ``steady`` go on.
+        """
         while not over.is_set():
+            if self.site.journal.is_slow() and not self.steady:
+                self.site.journal.held_back += 1
+                over.wait(1)
+                continue
             try:
                 self.look()
                 self.choose()()

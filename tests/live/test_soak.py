@@ -6,7 +6,6 @@ of this test's own with durable settings, is restarted, and then crashes. Afterw
 what they were answered is compared with what the database has.
 """
 
-import itertools
 import json
 import os
 import shutil
@@ -42,6 +41,7 @@ DOWN = 2  # seconds until a supervisor starts a server again
 SETTLE = 1  # seconds in which a request may still meet a connection that has died
 PASSWORD = "soak-password"
 MANY_AT_ONCE = 64
+TIMES = 3  # that a plan is begun anew
 
 
 class SoakOdoo(Odoo):
@@ -165,8 +165,9 @@ class Soak(unittest.TestCase):
         ]
         for person in people[PEOPLE // 2 :]:
             person.be_protected()
-        for person, plan in zip(people[PEOPLE // 2 :], itertools.cycle(PLANS), strict=False):
-            person.plan = list(plan)
+        for person, plan in zip(people[PEOPLE // 2 :], PLANS, strict=False):
+            person.plan = list(plan) * TIMES
+            person.steady = True
         cls.site.helpers = people[PEOPLE:]
         return people[:PEOPLE]
 
