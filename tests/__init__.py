@@ -1,3 +1,5 @@
+from importlib.util import find_spec
+
 from . import (
     test_accessibility,
     test_api,
@@ -58,3 +60,8 @@ from . import (
     test_trail,
     test_trail_kept,
 )
+
+if find_spec("hypothesis"):  # test-requirements.txt
+    from . import (
+        test_properties_tools,
+    )

@@ -17,6 +17,8 @@ DRIFT = 1
 """Time steps accepted before and after the current one (RFC 6238 §5.2)."""
 SECRET_LENGTH = 32
 """Base32 characters of a new secret: 160 bits (RFC 4226 §4, R6)."""
+LONGEST_NAME = 60
+"""Characters of account and issuer each in a QR picture, which holds 2331 bytes."""
 SHORTEST_KEY = 10
 """Bytes of the shortest key that is verified: apps enrolled long ago have 80 bits."""
 
@@ -108,9 +110,9 @@ def matching_step(secret, code, now):
 def provisioning_uri(secret, account, issuer):
     """Return the ``otpauth://`` URI that an authenticator app reads.
 
-    Colons separate issuer and account in the URI's label, so both lose theirs.
+    Colons separate issuer and account in the URI's label, so both lose theirs. Of longer
+    ones than :data:`LONGEST_NAME` the beginning is taken: any picture can be drawn.
     """
     otp = pyotp.TOTP(secret, digits=DIGITS, interval=TIME_STEP)
-    return otp.provisioning_uri(
-        name=account.replace(":", " "), issuer_name=issuer.replace(":", " ")
-    )
+    account, issuer = (text.replace(":", " ")[:LONGEST_NAME] for text in (account, issuer))
+    return otp.provisioning_uri(name=account, issuer_name=issuer)
