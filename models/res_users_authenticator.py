@@ -64,6 +64,11 @@ class ResUsersAuthenticator(models.Model):
         """
         return read_secrets(self, "secret_key")
 
+    def _has_secret(self, secret):
+        """Tell whether one of these apps makes the codes of ``secret``."""
+        known = {totp.normalise_secret(text or "") for text in self._read_secrets().values()}
+        return totp.normalise_secret(secret) in known
+
     @api.model
     def _encrypt_secrets(self, progress=None):
         """Bring the secrets of all apps and unfinished enrolments under the newest key.

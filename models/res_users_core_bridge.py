@@ -89,7 +89,8 @@ class ResUsers(models.Model):
         """Enrol the app whose secret is written; switch MFA off where none is.
 
         The notice to the user is core's, sent by ``auth_totp_mail``'s ``write``.
-        Core lets any text pass for a secret, and so does this. What the server does by
+        Core lets any text pass for a secret, and so does this. One that an app has already
+        makes no second one: with two, each code would be good twice. What the server does by
         itself passes, whoever it does it as.
         """
         self._mfa_refuse_api_key()
@@ -101,7 +102,7 @@ class ResUsers(models.Model):
         apps = self.env["res.users.authenticator"]
         for user in self:
             secret = user.totp_secret
-            if secret:
+            if secret and not user.sudo().authenticator_ids._has_secret(secret):
                 apps._enrol(user, apps._propose_name(user), secret)
             user._mfa_set_enabled(bool(secret))
 

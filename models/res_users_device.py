@@ -57,7 +57,8 @@ class ResUsersDevice(models.Model):
         """
         core = self.env["auth_totp.device"].with_user(user).sudo()._get_trusted_device_age()
         ours = self.env["ir.config_parameter"]._mfa_duration("auth_totp.trusted_device_age")
-        return min(timedelta(seconds=core), ours)
+        # As numbers: core's may be longer than any timedelta.
+        return timedelta(seconds=min(core, ours.total_seconds()))
 
     @api.model
     def _issue(self, user, user_agent, address, place=None):

@@ -63,5 +63,8 @@ from . import (
 
 if find_spec("hypothesis"):  # test-requirements.txt
     from . import (
+        test_properties_account,
+        test_properties_policy,
+        test_properties_settings,
         test_properties_tools,
     )
