@@ -70,7 +70,7 @@ class Account:
         """Return what a session depends on."""
         return self.passwords, self.epoch, self.active
 
-    def copy(self):
+    def clone(self):
         return deepcopy(self)
 
     # -- changes -----------------------------------------------------------------------

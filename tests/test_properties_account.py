@@ -143,7 +143,7 @@ class Machine(RuleBasedStateMachine):
             case.assertFalse(needs_code, "a button without the second factor")
             return answer
         kind, code = self.code_for(what)
-        before = account.copy()
+        before = account.clone()
         right = not needs_code or (kind != "help" and self.take(kind, code, account))
         answer = case.identify(answer, case.ann, code, account.password)
         if not right:
@@ -332,7 +332,7 @@ class Machine(RuleBasedStateMachine):
             kind, code = self.code_for(what)
             self.case.call(ENABLING, "web_save", [dialog], {"confirmation_code": code}, {})
             answer = self.case.call(ENABLING, "action_enable", [dialog])
-            before = account.copy()
+            before = account.clone()
             if self.expect(answer, kind == "app" and self.take(kind, code, account)):
                 account.set_on(True)
                 browser.proof = self.now
