@@ -1,7 +1,7 @@
 {
     "name": "MFA Support",
     "summary": "Two-factor authentication: apps, recovery codes, trusted devices, company policy",
-    "version": "19.0.1.3.0",
+    "version": "19.0.1.4.0",
     "category": "Extra Tools",
     "license": "LGPL-3",
     "author": "Odoo Community Association (OCA)",
