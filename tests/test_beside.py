@@ -42,7 +42,7 @@ class TestWebsite(ChromiumCase, MfaCase):
             chromium.open("/web/login")
             chromium.see("#login")
             for selector, text in (("#login", "mfa_bob"), ("#password", "mfa_bob_password")):
-                chromium.click(selector)
+                chromium.ask(f"document.querySelector('{selector}').focus()")
                 chromium.type(text)
             chromium.press("Enter")
             chromium.see("#mfa_key")
