@@ -527,7 +527,8 @@ class TestSetupCannotBeSkipped(SetupCase):
         self.assertLoggedIn(self.bob)
 
     def test_skip(self):
-        for page in (self.begin(), self.begin_app()):
+        for begin in (self.begin, self.begin_app):
+            page = begin()
             self.assertNotIn('name="skip"', page.text)
             self.assertPage(self.post(SETUP, page, skip="1"), "setup")
         self.assertLoggedOut()
@@ -703,9 +704,10 @@ class TestSetupCannotBeSkipped(SetupCase):
 
     def test_two_people_in_one_browser(self):
         """The page of the first does not enrol for the second."""
-        page = self.begin_app()
-        self.begin(self.paul)
-        self.assertConfirmation(self.set_up(page))
+        first = self.begin_app()
+        page = self.begin(self.paul)
+        self.assertEqual(self.set_up(first).status_code, 400, "its session is gone")
+        self.assertConfirmation(self.set_up(page, self.key_on(first)))
         self.assertNotEnrolled(self.paul)
         self.assertNotEnrolled()
 
