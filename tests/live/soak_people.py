@@ -69,12 +69,15 @@ class Recorder(requests.Session):
         self.trust_env = False
 
     def request(self, method, url, **options):
-        sent = time.time()
+        number, sent = object(), time.time()
+        self.journal.open[number] = sent
         try:
             answer = super().request(method, url, **{**options, "timeout": LIMIT})
             fault = fault_of(answer)
         except requests.RequestException as error:
             fault = f"proxy: {type(error).__name__}"
+        finally:
+            del self.journal.open[number]
         path = url.split("/", 3)[3].split("?")[0]
         self.journal.requests.append(Request(f"/{path}", sent, time.time(), fault))
         if fault:
