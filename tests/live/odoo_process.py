@@ -16,7 +16,7 @@ import psycopg2
 import requests
 
 VARIABLES = ("MFA_ODOO_COMMAND", "MFA_BASE_DATABASE", "MFA_SCRATCH_DATABASE", "MFA_DATA_DIR")
-START_LIMIT = 60  # seconds
+START_LIMIT = 180  # seconds
 STOP_LIMIT = 20
 INSTALL_LIMIT = 300
 ADDONS_PATH = 2  # which word of the command

@@ -6,12 +6,13 @@ Moments are Unix seconds of one machine. Every check returns sentences, one for 
 import bisect
 import itertools
 import math
+import time
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 
 FREE_FAILURES = 5
 FIRST_WAIT = 60  # seconds
-SLOW = 5  # seconds
+SLOW = 3  # seconds
 SUCCESS = ("in", "done")
 LINES = {
     ("code", "in"): "code_accepted",
@@ -70,13 +71,17 @@ class Journal:
     troubles: list[Trouble] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
     """What a client saw at once that must not be."""
+    open: dict[object, float] = field(default_factory=dict)
+    """When each request was sent that has no answer yet."""
     held_back: int = 0
     """Seconds that people waited because the machine was slow, all together."""
 
     def is_slow(self):
         """Tell whether answers take so long now that a code may grow old on its way."""
-        last = [one.answered - one.sent for one in self.requests[-20:]]
-        return bool(last) and sum(last) / len(last) > SLOW
+        now = time.time()
+        waits = [now - sent for sent in list(self.open.values())]
+        waits += [one.answered - one.sent for one in self.requests[-10:]]
+        return bool(waits) and sum(waits) / len(waits) > SLOW
 
     def of_user(self):
         found = defaultdict(list)

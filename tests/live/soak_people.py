@@ -69,12 +69,15 @@ class Recorder(requests.Session):
         self.trust_env = False
 
     def request(self, method, url, **options):
-        sent = time.time()
+        number, sent = object(), time.time()
+        self.journal.open[number] = sent
         try:
             answer = super().request(method, url, **{**options, "timeout": LIMIT})
             fault = fault_of(answer)
         except requests.RequestException as error:
             fault = f"proxy: {type(error).__name__}"
+        finally:
+            del self.journal.open[number]
         path = url.split("/", 3)[3].split("?")[0]
         self.journal.requests.append(Request(f"/{path}", sent, time.time(), fault))
         if fault:
@@ -285,12 +288,10 @@ class Human:
         return None
 
     def log_in(self):
-        fresh = self.fresh_code()
-        if not fresh:
-            return time.sleep(1)
         browser = self.client().half_open(self)
         remember = {"remember": "1"} if random.random() < 0.7 else {}
-        return self.give(browser, fresh, **remember)
+        if fresh := self.fresh_code():
+            self.give(browser, fresh, **remember)
 
     def give(self, browser, fresh, **form):
         """Give a fresh code at the login; return the outcome."""
@@ -325,13 +326,13 @@ class Human:
 
     def race(self):
         """One code in three requests: two of one half-open session, one of another. Then again."""
+        first, other, late = (self.client().half_open(self) for _number in range(3))
         fresh = self.fresh_code()
         if not fresh:
             return
-        first, other = self.client().half_open(self), self.client().half_open(self)
         browsers = [first, first.twin(), other]
         self.at_once(*(lambda b=browser: self.give(b, fresh) for browser in browsers))
-        self.give(self.client().half_open(self), fresh)
+        self.give(late, fresh)
 
     def recover(self):
         self.give_recovery(self.client().half_open(self), self.codes.pop())
