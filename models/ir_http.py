@@ -2,10 +2,8 @@ import re
 import time
 from urllib.parse import quote
 
-from werkzeug.exceptions import HTTPException
-
 from odoo import SUPERUSER_ID, api, fields, models
-from odoo.exceptions import AccessDenied, MissingError, UserError
+from odoo.exceptions import AccessDenied, MissingError
 from odoo.http import (
     STORED_SESSION_BYTES,
     SessionExpiredException,
@@ -111,7 +109,7 @@ class IrHttp(models.AbstractModel):
         Its open websockets end too, and the login page says why.
         """
         session = request.session
-        if not isinstance(exception, (UserError, HTTPException, SessionExpiredException)):
+        if getattr(request, "mfa_saved", False):
             cls._mfa_take_back_session(session)
         notice = session.should_rotate and session.get("mfa_notice")
         response = super()._handle_error(exception)
@@ -123,21 +121,35 @@ class IrHttp(models.AbstractModel):
         return response
 
     @classmethod
+    def _post_dispatch(cls, response):
+        """Submit what waits to be written before core saves the session, not after.
+
+        Core tries a request again whose writing conflicts with another's, and would leave
+        the session that the first try had opened, with a code that it did not use up.
+        """
+        if not request.env.cr._closed:
+            request.env.cr.flush()
+        super()._post_dispatch(response)
+        request.mfa_saved = True
+
+    @classmethod
     def _mfa_take_back_session(cls, session):
         """Take back what a request gave its session, where the database keeps nothing of it.
 
         Core saves the session before the commit. Where that fails, as when PostgreSQL goes
         away, the code is not used up and no line tells of it: so it opens nothing, and the
-        person starts again. A proof from before goes too, since none can be told from it.
+        person starts again. A proof from before goes too, since none can be told from it, as
+        does what this worker has cached of the change.
         """
+        request.env.registry.clear_cache()
         known = request.cookies.get("session_id", "")[:STORED_SESSION_BYTES]
         if session.uid is not None and session.sid[:STORED_SESSION_BYTES] != known:
             session.logout(keep_db=True)
             root.session_store.rotate(session, request.env)
-        elif session.can_save and any(proof in session for proof in PROOFS):
-            for proof in PROOFS:
-                session.pop(proof, None)
-            root.session_store.save(session)
+            return
+        for key in (*PROOFS, "mfa_factor"):
+            session.pop(key, None)
+        root.session_store.save(session)
 
     @classmethod
     def _dispatch(cls, endpoint):

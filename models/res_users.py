@@ -213,34 +213,23 @@ class ResUsers(models.Model):
     def _mfa_stamp_pending(self):
         """Note in the half-open session when and in which state its account passed.
 
-        The session gets a new id, so that who planted the old one has no half-open session.
-        At once, since the state is bound to it, and as nobody's, which core makes it next: the
-        token of whoever was in before would be cached as this user's.
+        The session gets a new id, so that who planted the old one has no half-open session:
+        at once, since the state is bound to the id. What waits to be written goes first, since
+        a request that is tried again finds no session under the old id.
+
+        A code sent by email belongs to the login that it was sent for (OWASP ASVS 6.6.2).
         """
+        self.env.flush_all()
         session = request.session
-        session.uid = None
+        session.uid = None  # else core would compute the token of who was logged in before
         if session.can_save:
             root.session_store.rotate(session, self.env)
         session["mfa_pending"] = {
             "since": time.time(),
             "state": self._compute_session_token(session.sid) or "",
         }
-        if not self.mfa_enabled:
-            session["mfa_pending"]["login"] = self._mfa_newest_login()
-
-    def _mfa_newest_login(self):
-        """Return what another login by password changes."""
-        return self.sudo().log_ids[:1].id
-
-    @api.model
-    def _mfa_login_is_newest(self):
-        """Tell whether no later login gave the password of this half-open session.
-
-        A code sent by email belongs to the login that it was sent for (OWASP ASVS 6.6.2).
-        """
-        pending = request.session.get("mfa_pending") or {}
-        user = self.browse(request.session.get("pre_uid") or ())
-        return "login" not in pending or pending["login"] == user._mfa_newest_login()
+        if not self.mfa_enabled and self._mfa_url():
+            self._mfa_use_up_mail_codes()
 
     @api.model
     def _mfa_get_pending(self):
@@ -248,8 +237,8 @@ class ResUsers(models.Model):
 
         None also when that was longer ago than ``auth_totp.login_timeout`` minutes,
         or when password, factors or activity of the account changed since: the
-        session token covers them all. Nor may the browser have left the networks of
-        an exempt account.
+        session token covers them all. Or when somebody who needs codes by email gave the
+        password anew elsewhere. Nor may the browser have left the networks of an exempt account.
         """
         session = request.session
         user = self.browse(session.get("pre_uid") or ())
@@ -257,7 +246,12 @@ class ResUsers(models.Model):
         if not user or not self._mfa_is_recent(pending.get("since", 0)):
             return self.browse()
         state = user._compute_session_token(session.sid)
-        valid = state and consteq(pending["state"], state) and user._mfa_address_is_allowed()
+        valid = (
+            state
+            and consteq(pending["state"], state)
+            and ("mail_uses" not in pending or pending["mail_uses"] == user.sudo().mfa_mail_uses)
+            and user._mfa_address_is_allowed()
+        )
         return user if valid else self.browse()
 
     def _mfa_read_for_page(self):

@@ -6,6 +6,7 @@ To be read again with each new Odoo version, beside ``auth_totp``,
 
 import hmac
 import json
+import logging
 import re
 import time
 from hashlib import sha256
@@ -23,6 +24,8 @@ from ..tools import totp
 from .calling_address import is_hidden_call
 from .res_users_mfa_guarded import is_superuser_client
 from .secret_store import OPTION
+
+_logger = logging.getLogger(__name__)
 
 OF_ONE_LOGIN = (
     "mfa_pending",
@@ -155,9 +158,6 @@ class ResUsers(models.Model):
             session = request.session
             for key in OF_ONE_LOGIN:
                 session.pop(key, None)
-            if {session.uid, session.get("pre_uid")} - {None, auth_info["uid"]}:
-                # Core caches a session's token by the session alone, whoever it was of.
-                self.env.registry.clear_cache()
             user = self.browse(auth_info["uid"])
             if auth_info.get("mfa") == "skip" or not user._mfa_url():
                 user._mfa_note_base_url()
@@ -176,12 +176,17 @@ class ResUsers(models.Model):
         has no more than an administrator's password would have new passwords sent through
         a site of their own, by a Host header.
         """
-        parameters = self.env["ir.config_parameter"].sudo()
+        parameters = self.with_user(self).env["ir.config_parameter"].sudo()
         here = request.httprequest.url_root.rstrip("/")
         if parameters.get_param("web.base.url") == here or not self._is_system():
             return
         if not parameters.get_param("web.base.url.freeze"):
-            parameters.set_param("web.base.url", here)
+            try:
+                parameters.set_param("web.base.url", here)
+            except psycopg2.Error:  # which a second try may mend
+                raise
+            except Exception:  # of another module's: as in core, no reason to refuse a login
+                _logger.exception("The address of this login could not be noted as the site's")
 
     def _notify_security_new_connection(self, auth_info):
         """Core looks for its own trusted devices only, and mails without one."""
@@ -248,13 +253,6 @@ class ResUsers(models.Model):
         """
         if self.mfa_enabled:
             raise WrongCode(self.env._("Enter a code of your authenticator app."))
-        if request and not request.session.uid and not self._mfa_login_is_newest():
-            raise WrongCode(
-                self.env._(
-                    "The login took too long, or your account changed meanwhile. Please start "
-                    "again."
-                )
-            )
         self.env["res.users.mfa.attempt"]._reserve(self)
         try:
             result = check(credential, env)
@@ -268,18 +266,23 @@ class ResUsers(models.Model):
         return result
 
     def _mfa_use_up_mail_codes(self):
-        """Void the codes sent by email so far: one of them was accepted.
+        """Void the codes sent by email so far: one was accepted, or a new login has begun.
 
-        Of two requests with one code the second is tried again, and finds another key.
+        Of this account's half-open sessions only this one stays good. Of two requests with
+        one code the second is tried again, and finds another key.
         """
         self.env.cr.execute(
-            "UPDATE res_users SET mfa_mail_uses = COALESCE(mfa_mail_uses, 0) + 1 WHERE id = %s",
+            """UPDATE res_users SET mfa_mail_uses = COALESCE(mfa_mail_uses, 0) + 1
+                WHERE id = %s RETURNING mfa_mail_uses""",
             [self.id],
         )
+        [uses] = self.env.cr.fetchone()
         self.invalidate_recordset(["mfa_mail_uses"], flush=False)
+        if pending := request and request.session.get("mfa_pending"):
+            request.session["mfa_pending"] = {**pending, "mail_uses": uses}
 
     def _get_totp_mail_key(self):
-        """Return another key than core's, once a code of that was accepted."""
+        """Return another key than core's, once codes of that were used up."""
         key, uses = super()._get_totp_mail_key(), self.sudo().mfa_mail_uses
         return hmac.new(key, str(uses).encode(), sha256).digest() if uses else key
 

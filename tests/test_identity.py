@@ -98,6 +98,14 @@ class TestGuardedButtons(IdentityCase):
             lambda: not self.ann.mfa_enabled,
         )
 
+    def test_an_error_in_between_costs_no_proof(self):
+        self.fresh()
+        with mute_logger("odoo.http"):
+            answer = self.call("res.users", "read", "no fields", "too", "many", "arguments")
+        self.assertEqual(answer["error"]["data"]["name"], "builtins.TypeError")
+        answer = self.call("res.users", "action_totp_enable_wizard", [self.ann.id])
+        self.assertFalse(self.is_identity_check(answer))
+
     def test_recovery_codes(self):
         self.assertAsksFirst(
             self.press_on("res.users", "action_mfa_recovery_codes", [self.ann.id]),

@@ -1,9 +1,9 @@
-"""PostgreSQL goes away in the moment of the commit: then no code is used up or proves anything."""
+"""PostgreSQL goes away in the moment of the commit, or refuses what collides with another's."""
 
 import contextlib
 import unittest
 
-from support import A, Browser, database, make_protected_people, query, switch_off_cooldown
+from support import A, B, Browser, database, make_protected_people, query, switch_off_cooldown
 
 REFUSES = "The commit is refused"
 
@@ -25,6 +25,46 @@ def commits_refused(person):
             yield
         finally:
             cr.execute("DROP FUNCTION live_refuse CASCADE")
+
+
+@contextlib.contextmanager
+def first_change_of_the_address_collides():
+    """Let the first transaction that notes the site's address fail as if another had, too."""
+    with database() as cr:
+        cr.execute(
+            """
+            CREATE SEQUENCE live_tries;
+            CREATE FUNCTION live_collide() RETURNS trigger LANGUAGE plpgsql
+            AS $$ BEGIN
+                IF nextval('live_tries') = 1 THEN
+                    RAISE 'could not serialize access' USING ERRCODE = '40001';
+                END IF;
+                RETURN new;
+            END $$;
+            CREATE TRIGGER live_collide BEFORE UPDATE ON ir_config_parameter
+            FOR EACH ROW WHEN (new.key = 'web.base.url') EXECUTE FUNCTION live_collide();
+            """
+        )
+        try:
+            yield lambda: query("SELECT last_value FROM live_tries")[0][0]
+        finally:
+            cr.execute("DROP FUNCTION live_collide CASCADE; DROP SEQUENCE live_tries")
+
+
+class Collision(unittest.TestCase):
+    def test_login_of_an_administrator_is_tried_again(self):
+        switch_off_cooldown()
+        [person] = make_protected_people(1, "base.group_system")
+        Browser(B).log_in(person)
+        browser = Browser(A).half_open(person)
+        code = person.app.next_code()
+        with first_change_of_the_address_collides() as tries:
+            browser.give_code(code)
+            self.assertGreater(tries(), 1)
+        self.assertTrue(browser.is_in())
+        again = Browser(A).half_open(person)
+        again.give_code(code)
+        self.assertFalse(again.is_in(), "the code was used up by the second try")
 
 
 class LostCommit(unittest.TestCase):
