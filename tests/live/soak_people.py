@@ -226,9 +226,9 @@ class Human:
             self.race: 3,
             self.recover: 2 if self.codes else 0,
             self.race_recovery: 2 if self.codes else 0,
-            self.come_back: 4 if self.trusted else 0,
+            self.come_back: 8 if self.trusted else 0,
             self.present_revoked: 1 if self.revoked else 0,
-            self.revoke: 4 if self.trusted and inside else 0,
+            self.revoke: 8 if self.trusted and inside else 0,
             self.enrol: 2 if inside and len(self.apps) < MOST_APPS else 0,
             self.remove: 2 if inside and len(self.apps) > 1 else 0,
             self.make_codes: 2 if inside else 0,
@@ -289,7 +289,7 @@ class Human:
 
     def log_in(self):
         browser = self.client().half_open(self)
-        remember = {"remember": "1"} if random.random() < 0.7 else {}
+        remember = {} if self.trusted else {"remember": "1"}
         if fresh := self.fresh_code():
             self.give(browser, fresh, **remember)
 
