@@ -47,6 +47,8 @@ class HostCase(MailCase, HelpCase, TourCase):
         self.env["ir.config_parameter"].set_param("web.base.url", SITE)
         self.env["ir.config_parameter"].set_param("web.base.url.freeze", False)
         self.root.email = "root@example.com"
+        if "auth.oauth.provider" in self.env:  # core tells them which host to lead back to
+            self.env["auth.oauth.provider"].search([]).enabled = False
 
     def base_url_now(self):
         self.env.invalidate_all()
@@ -143,7 +145,7 @@ class TestHostHeader(HostCase):
                 self.assertGreater(len(mails), 4)
                 for mail in mails:
                     self.assertNotIn(EVIL, mail.body_html + mail.subject, mail.subject)
-                    self.assertNotIn(EVIL, mail.email_from)
+                    self.assertNotIn(EVIL, mail.email_from or "")
                 self.enrol(self.ann)
                 self.forget_mails()
                 self.env["auth.totp.rate.limit.log"].sudo().search([]).unlink()
