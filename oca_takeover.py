@@ -11,6 +11,7 @@ from collections import Counter, defaultdict
 from datetime import datetime
 from typing import NamedTuple
 
+from odoo.exceptions import UserError
 from odoo.tools import SQL, sql
 
 from .models import secret_store
@@ -19,12 +20,13 @@ from .tools import cipher, totp
 
 _logger = logging.getLogger(__name__)
 
+MAGIC = {"id", "create_uid", "create_date", "write_uid", "write_date"}
 TABLES = {
-    "res_users_authenticator": "last_step",
-    "res_users_authenticator_create": "secret",
-    "res_users_device": "token_hash",
+    "res_users_authenticator": {"name", "secret_key", "user_id"},
+    "res_users_authenticator_create": {"name", "secret_key", "user_id", "confirmation_code"},
+    "res_users_device": {"user_id"},
 }
-"""Its tables, each with a column that only this addon's table of that name has."""
+"""Its tables, each with the columns that it had beside :data:`MAGIC`."""
 MODELS = [table.replace("_", ".") for table in TABLES]
 COLUMNS = ["mfa_enabled", "mfa_login_token", "mfa_login_token_exp", "trusted_device_cookie_key"]
 """What it added to ``res_users``."""
@@ -57,15 +59,19 @@ def set_aside(env):
 
     Its trusted devices go: the server kept no secret of each, but one signing key for all.
     So do its rules and access rights, which would add to this addon's own.
+
+    :raise UserError: when a table of this name is something else's
     """
     cr = env.cr
-    theirs = [
-        table
-        for table, mark in TABLES.items()
-        if sql.table_exists(cr, table) and not sql.column_exists(cr, table, mark)
-    ]
+    theirs = [table for table in TABLES if sql.table_exists(cr, table)]
+    for table in theirs:
+        _check_table(env, table)
+    if not theirs and not sql.column_exists(cr, "res_users", "mfa_enabled"):
+        return
     if "res_users_authenticator" in theirs:
         _copy_apps(cr)
+    else:
+        _report_without_apps(cr)
     for table in theirs:
         cr.execute(SQL("DROP TABLE %s CASCADE", SQL.identifier(table)))
     for column in COLUMNS:
@@ -75,6 +81,26 @@ def set_aside(env):
     _delete_records(cr)
     env.invalidate_all()
     env.registry.clear_cache("default", "stable", "templates")
+
+
+def _check_table(env, table):
+    """:raise UserError: when a table of this addon's name is not the one that is replaced"""
+    columns = set(sql.table_columns(env.cr, table))
+    if columns != TABLES[table] | MAGIC:
+        raise UserError(
+            f"The table {table} is needed for MFA Support, and belongs to something else: of the "
+            f"OCA module's it differs in {', '.join(sorted(columns ^ (TABLES[table] | MAGIC)))}. "
+            "Rename the table or remove these columns, then install again."
+        )
+
+
+def _report_without_apps(cr):
+    """Log who had MFA on, where the table of apps is gone: nothing protects them."""
+    if not sql.column_exists(cr, "res_users", "mfa_enabled"):
+        return
+    cr.execute("SELECT id FROM res_users WHERE mfa_enabled ORDER BY id")
+    users = [user_id for (user_id,) in cr.fetchall()]
+    _warn("who had two-factor authentication on, and must set it up again", users)
 
 
 def _copy_apps(cr):
@@ -239,19 +265,27 @@ def _report(rows, apps, enabled):
     for users, text in (
         (
             closed,
-            "have two-factor authentication on, and no app of theirs makes codes: they cannot log "
+            "who have two-factor authentication on and no app that makes codes, and cannot log "
             "in until an administrator, or the command `odoo mfa`, helps them",
         ),
         (
             {app.user_id for app in apps if not app.is_usable} - closed,
-            "have an app that makes no codes: they should remove it",
+            "who have an app that makes no codes, and should remove it",
         ),
-        (crowded, "have more apps than can be added now: all of them work"),
-        (replaced, "use the two-factor authentication of Odoo by now: their older apps are gone"),
+        (crowded, "who have more apps than can be added now, of which all work"),
+        (
+            replaced,
+            "who use the two-factor authentication of Odoo by now, and whose older apps are gone",
+        ),
     ):
-        if users:
-            shown = ", ".join(map(str, sorted(users)[:MOST_SHOWN]))
-            _logger.warning("OCA module: users %s: %d, ids %s.", text, len(users), shown)
+        _warn(text, users)
     ownerless = sum(app.user_id is None for app in rows)
     if ownerless:
         _logger.warning("OCA module: apps without a user, left out: %d.", ownerless)
+
+
+def _warn(text, users):
+    """Log about ``users``, by their ids, that they are those ``text`` tells of."""
+    if users:
+        shown = ", ".join(map(str, sorted(users)[:MOST_SHOWN]))
+        _logger.warning("OCA module: %d users %s. Ids: %s.", len(users), text, shown)

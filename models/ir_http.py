@@ -14,6 +14,7 @@ from odoo.http import (
 
 from ..exceptions import NoCode
 from ..tools import totp
+from ..tools.browser import is_address
 from .calling_address import PROOFS
 from .mfa_policy import BY_APP, BY_MAIL, OPTIONAL
 
@@ -175,7 +176,10 @@ class IrHttp(models.AbstractModel):
     def _mfa_lead_elsewhere(cls):
         """Return the way to the page to show before this one, or ``None``."""
         page = cls._mfa_is_page_load() and cls._mfa_page_instead()
-        return request.redirect_query(page, {"redirect": cls._mfa_here()}) if page else None
+        if not page:
+            return None
+        here = cls._mfa_here()
+        return request.redirect_query(page, {"redirect": here} if is_address(here) else None)
 
     @classmethod
     def _mfa_is_page_load(cls):

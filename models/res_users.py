@@ -160,10 +160,11 @@ class ResUsers(models.Model):
                 self.env._("Only an administrator can do this for somebody else. Ask yours.")
             )
         self.check_access("write")
+        # What every portal user has is no right that an employee lacks: ``website`` gives them
+        # groups of its own.
+        of_portal = self.sudo().env.ref("base.group_portal").all_implied_ids
         for user in self.sudo():
-            # What every portal user has is no right that an employee lacks: ``website`` gives
-            # them groups of its own.
-            rights = user.all_group_ids - self.sudo().env.ref("base.group_portal").all_implied_ids
+            rights = user.all_group_ids - of_portal
             within_rank = actor._is_system() or rights <= actor.all_group_ids
             if user._is_superuser() or not within_rank:
                 raise AccessError(

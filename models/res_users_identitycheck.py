@@ -27,7 +27,7 @@ class ResUsersIdentitycheck(models.TransientModel):
 
     @api.model
     def _drop_password_mark(self, session):
-        """Void core's mark of an identity check where a second factor is missing.
+        """Void the mark of core's identity check, which ``session`` has, without a second factor.
 
         Core's ``check_identity`` guards every delicate button of every module by that
         mark. Other modules set it after a password alone, and it outlives a login as

@@ -4,9 +4,10 @@ from datetime import timedelta
 from freezegun import freeze_time
 
 from odoo import fields, http
+from odoo.exceptions import UserError
 from odoo.tests import tagged
 
-from ..hooks import post_init_hook, uninstall_hook
+from ..hooks import post_init_hook, pre_init_hook, uninstall_hook
 from .common import OTHER_SECRET, SECRET, MfaCase, at, code_of
 
 
@@ -242,3 +243,12 @@ class TestHandingBack(HookCase):
         self.env.flush_all()
         post_init_hook(self.env)
         self.assertEqual(self.apps_of(self.ann), [("Authenticator app", SECRET, 77)])
+
+
+@tagged("post_install", "-at_install")
+class TestForeignTables(HookCase):
+    def test_tables_of_something_else_are_refused(self):
+        """Those of this addon stand for them here: their columns are not the OCA module's."""
+        with self.assertRaisesRegex(UserError, "res_users_authenticator is needed"):
+            pre_init_hook(self.env)
+        self.assertTrue(self.apps_of(self.ann))

@@ -1,9 +1,10 @@
 """What a browser says of itself, and what it does with a cookie."""
 
 import ipaddress
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 LONGEST_ADDRESS = 2000
+"""Characters, percent-encoded as in a header."""
 
 
 def browser_and_platform(user_agent):
@@ -57,7 +58,7 @@ def is_address(text):
 
     Proxies refuse an answer whose header is too long (nginx: 4 KiB by default).
     """
-    if not isinstance(text, str) or len(text) > LONGEST_ADDRESS or not text.isprintable():
+    if not isinstance(text, str) or not text.isprintable() or len(quote(text)) > LONGEST_ADDRESS:
         return False
     try:
         urlsplit(text)

@@ -18,6 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import psycopg2
 import requests
+from odoo_process import INSTALL_LIMIT
 from passlib.totp import TOTP
 
 SERVERS = (os.environ["MFA_SERVER_A"], os.environ["MFA_SERVER_B"])
@@ -324,6 +325,13 @@ def rpc_call(site, uid, password, model, method, *args, limit=LIMIT):
 
 def admin_call(model, method, *args, site=LIVE, **options):
     return rpc_call(site, *ADMIN, model, method, *args, **options)
+
+
+def uninstall(site):
+    """Uninstall the addon as an administrator does in Apps."""
+    model = "ir.module.module"
+    module = admin_call(model, "search", [("name", "=", "auth_totp_mfa")], site=site)
+    admin_call(model, "button_immediate_uninstall", module, site=site, limit=INSTALL_LIMIT)
 
 
 def switch_off_cooldown():

@@ -3,8 +3,17 @@
 import time
 import unittest
 
-from odoo_process import INSTALL_LIMIT, ScratchOdoo, needs_odoo
-from support import App, Browser, admin_call, is_code_page, make_people, query, refusal
+from odoo_process import ScratchOdoo, needs_odoo
+from support import (
+    App,
+    Browser,
+    admin_call,
+    is_code_page,
+    make_people,
+    query,
+    refusal,
+    uninstall,
+)
 
 OURS = ("secure_cookie", "login_timeout", "session_age", "session_extend")
 USED = "This code was used already"
@@ -36,7 +45,7 @@ class InstallAndUninstall(unittest.TestCase):
         self.assertOpen([self.browser().log_in(self.keeper), self.browser().log_in(self.plain)])
         self.assertOpen(sessions)
         self.use_addon()
-        self.uninstall()
+        uninstall(self.site())
         self.odoo.stop()
         self.odoo.start()
         self.assertCodeRefused(self.juggler, self.juggler.app.code(), USED_IN_CORE)
@@ -97,11 +106,6 @@ class InstallAndUninstall(unittest.TestCase):
 
     def set_parameter(self, key, value):
         self.admin_call("ir.config_parameter", "set_param", key, value)
-
-    def uninstall(self):
-        model = "ir.module.module"
-        module = self.admin_call(model, "search", [("name", "=", "auth_totp_mfa")])
-        self.admin_call(model, "button_immediate_uninstall", module, limit=INSTALL_LIMIT)
 
     # -- what must hold ----------------------------------------------------------------
 

@@ -7,8 +7,8 @@ import unittest
 import xmlrpc.client
 from base64 import b64encode
 
-from odoo_process import INSTALL_LIMIT, ScratchOdoo, mfa_argv, needs_odoo
-from support import Browser, admin_call, make_people, query, refusal
+from odoo_process import ScratchOdoo, mfa_argv, needs_odoo
+from support import Browser, make_people, query, refusal, uninstall
 
 VARIABLE = "AUTH_TOTP_MFA_KEY"
 STATE = (
@@ -49,7 +49,7 @@ class LostKey(unittest.TestCase):
         before = self.state()
         self.assertIn("fernet:", str(before))
         with self.assertRaises(xmlrpc.client.Fault) as caught:
-            self.uninstall()
+            uninstall(self.site())
         self.assertIn("cannot be uninstalled", caught.exception.faultString)
         self.assertIn("auth_totp_mfa_key", caught.exception.faultString)
         self.assertEqual(self.state(), before)
@@ -59,7 +59,7 @@ class LostKey(unittest.TestCase):
         self.assertEqual(self.state(), before)
         self.restart(self.key)
         self.assertTrue(Browser(self.odoo.server).log_in(person).is_in())
-        self.uninstall()
+        uninstall(self.site())
         [(secret,)] = self.query(f"SELECT totp_secret FROM res_users WHERE id = {person.uid}")
         self.assertEqual(secret, person.app.secret)
 
@@ -71,11 +71,6 @@ class LostKey(unittest.TestCase):
 
     def state(self):
         return [self.query(sql) for sql in STATE]
-
-    def uninstall(self):
-        model, site = "ir.module.module", self.site()
-        module = admin_call(model, "search", [("name", "=", "auth_totp_mfa")], site=site)
-        admin_call(model, "button_immediate_uninstall", module, site=site, limit=INSTALL_LIMIT)
 
     def site(self):
         return self.odoo.server, self.odoo.database
