@@ -182,9 +182,15 @@ class Cluster:
         }
 
     def running_port(self) -> int | None:
-        if not self.postmaster():
+        """The port on which it takes connections: not before it is ready, nor while it stops."""
+        if not self.postmaster() or not self._is_ready():
             return None
         return int((self.data / "postmaster.pid").read_text().split("\n")[3])
+
+    def _is_ready(self) -> bool:
+        with contextlib.suppress(OSError):
+            return (self.data / "postmaster.pid").read_text().rstrip().endswith("ready")
+        return False
 
     def postmaster(self) -> int | None:
         """The process id of our server, if that very server is running."""
@@ -200,6 +206,7 @@ class Cluster:
 
         :param own_session: go on when the command that starts it is ended with its group
         """
+        self._wait_until_gone()
         if not self.data.exists():
             self._make(binaries)
         options = [part for key in self.settings for part in ("-c", f"{key}={self.settings[key]}")]
@@ -222,8 +229,11 @@ class Cluster:
         if not pid:
             return
         os.kill(pid, number)
+        self._wait_until_gone()
+
+    def _wait_until_gone(self) -> None:
         deadline = time.monotonic() + START_LIMIT
-        while self.postmaster():
+        while pid := self.postmaster():
             if time.monotonic() > deadline:
                 os.kill(pid, signal.SIGQUIT)
                 break
@@ -232,9 +242,9 @@ class Cluster:
     def _wait_until_ready(self, child: subprocess.Popen) -> None:
         deadline = time.monotonic() + START_LIMIT
         while time.monotonic() < deadline and child.poll() is None:
-            with contextlib.suppress(OSError):
-                if (self.data / "postmaster.pid").read_text().rstrip().endswith("ready"):
-                    return
+            # Its file may still be that of a server which was killed.
+            if self.postmaster() == child.pid and self._is_ready():
+                return
             time.sleep(0.05)
         child.kill()
         raise Failure(
