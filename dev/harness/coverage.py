@@ -25,7 +25,9 @@ omit =
     {state.CHECKOUT}/tests/*
 
 [report]
+include = {state.CHECKOUT}/**/*.py
 show_missing = true
+skip_covered = true
 
 [html]
 directory = {FOLDER}/html

@@ -89,9 +89,6 @@ def _copy() -> Path:
 
 def _plan(bench: odoo.Bench, addon: Path, files: list[str], seconds: int, log: Path) -> Path:
     name = _database(bench, log)
-    digest = hashlib.sha256()
-    for path in sorted(addon.rglob("*.py")):
-        digest.update(path.read_bytes())
     installed = "SELECT name FROM ir_module_module WHERE state = 'installed' ORDER BY id"
     modules = bench.server.query(installed, name).split()
     plan = {
@@ -101,7 +98,8 @@ def _plan(bench: odoo.Bench, addon: Path, files: list[str], seconds: int, log: P
         "addon": str(addon),
         "files": files,
         "seconds": seconds,
-        "measured": str(FOLDER / f"measured-{digest.hexdigest()[:16]}.json"),
+        "digest": state.addon_fingerprint(".py")[:16],
+        "measured": str(FOLDER / "measured.jsonl"),
         "results": str(RESULTS),
     }
     path = FOLDER / "plan.json"

@@ -9,6 +9,7 @@ process that knows only Odoo's own modules then loads.
 
 import contextlib
 import difflib
+import functools
 import gc
 import hashlib
 import importlib
@@ -39,6 +40,8 @@ from . import mutations
 ADDON = "auth_totp_mfa"
 PREFIX = f"odoo.addons.{ADDON}.tests."
 SPARE = 30  # seconds that a child may take longer than its tests should
+CLASS_LIMIT = 900  # seconds for the measurement of a class of tests
+DAY = 24 * 60 * 60
 SLOWER = 5  # times as long as they did when they were measured
 
 
@@ -168,14 +171,42 @@ def verdict(names):
 # -- which test runs which line ------------------------------------------------------
 
 
-def measure(plan):
-    """Return ``{lines: {file: {line: tests}}, seconds: {test: s}, set_up: {class: s}}``."""
-    meter = coverage.Coverage(data_file=None, source=[plan["addon"]], config_file=False)
-    meter.start()
+def measure_all(plan):
+    """Measure the test classes that are new, or that ran on other code, each in a child."""
     load(plan["database"])
-    names = [name for tests in tests_by_class().values() for name in tests]
+    path = Path(plan["measured"])
+    known = measured(plan)
+    for class_name, tests in tests_by_class().items():
+        if class_name not in known:
+            found = in_child(functools.partial(measure, plan, list(tests)), CLASS_LIMIT)
+            print("measured", class_name, found.get("failed", found.get("outcome")), flush=True)
+            entry = {"class": class_name, "digest": digest_of_class(plan, class_name), **found}
+            with path.open("a") as output:
+                output.write(json.dumps(entry) + "\n")
+
+
+def measured(plan):
+    """Return what is known by class of tests, of the code as it is now."""
+    path = Path(plan["measured"])
+    entries = map(json.loads, path.read_text().splitlines() if path.exists() else ())
+    return {
+        entry["class"]: entry
+        for entry in entries
+        if entry["digest"] == digest_of_class(plan, entry["class"])
+    }
+
+
+def digest_of_class(plan, class_name):
+    path = Path(plan["addon"], "tests", f"{class_name.partition('.')[0]}.py")
+    return plan["digest"] + (digest_of(path) if path.exists() else "")
+
+
+def measure(plan, names):
+    """Return ``{lines: {file: {line: tests}}, seconds: {test: s}, set_up: s, failed: tests}``."""
+    meter = coverage.Coverage(data_file=None, source=[plan["addon"]], config_file=False)
     result = Measurement(meter)
-    classes = run(names, result)
+    meter.start()
+    [whole] = run(names, result).values()
     meter.stop()
     data = meter.get_data()
     lines = {}
@@ -183,29 +214,28 @@ def measure(plan):
         file = str(Path(path).relative_to(Path(plan["addon"]).resolve()))
         if not file.startswith("tests/"):
             found = data.contexts_by_lineno(path)
-            lines[file] = {line: list(filter(None, found[line])) for line in found}
-    set_up = Counter(classes)
-    for name, seconds in result.seconds.items():
-        set_up[name.rpartition(".")[0]] -= seconds
-    print(f"{len(result.seconds)} tests; failed: {result.failed}", flush=True)
-    return {"lines": lines, "seconds": result.seconds, "set_up": dict(set_up)}
+            lines[file] = {line: tests for line in found if (tests := [*filter(None, found[line])])}
+    set_up = whole - sum(result.seconds.values())
+    return {"lines": lines, "seconds": result.seconds, "set_up": set_up, "failed": result.failed}
 
 
 class Selection:
     """Chooses the tests for a mutation: those that run its line, the most particular first."""
 
-    def __init__(self, plan, measured):
+    def __init__(self, plan):
         self.plan = plan
-        self.lines = {
-            file: {int(line): set(tests) for line, tests in found.items()}
-            for file, found in measured["lines"].items()
-        }
-        self.seconds = measured["seconds"]
-        self.set_up = measured["set_up"]
-        self.breadth = Counter(
-            test for found in self.lines.values() for tests in found.values() for test in tests
-        )
+        self.lines = defaultdict(lambda: defaultdict(set))
+        self.seconds = {}
+        self.set_up = {}
+        self.breadth = Counter()
         self.killers = defaultdict(Counter)
+        for class_name, entry in measured(plan).items():
+            self.seconds |= entry.get("seconds", {})
+            self.set_up[class_name] = entry.get("set_up", 0)
+            for file, found in entry.get("lines", {}).items():
+                for line, tests in found.items():
+                    self.lines[file][int(line)].update(tests)
+                    self.breadth.update(tests)
 
     def choose(self, mutation, seconds):
         """Return the names of tests that take so many seconds, and how long they should take."""
@@ -328,7 +358,8 @@ class Trial:
 
     def _keep(self, mutation, outcome):
         self.done += 1
-        line = {"mutation": mutation.name, "digest": digest_of(self.plan, mutation.file), **outcome}
+        digest = digest_of(Path(self.plan["addon"], mutation.file))
+        line = {"mutation": mutation.name, "digest": digest, **outcome}
         with self.results.open("a") as output:
             output.write(json.dumps(line) + "\n")
         print(self.done, mutation.name, outcome["outcome"], outcome.get("by"), flush=True)
@@ -339,8 +370,8 @@ def diff(old, new):
     return "\n".join(list(lines)[2:])
 
 
-def digest_of(plan, file):
-    return hashlib.sha256(Path(plan["addon"], file).read_bytes()).hexdigest()[:16]
+def digest_of(path):
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
 
 
 def to_do(plan, results):
@@ -354,7 +385,7 @@ def to_do(plan, results):
         mutation
         for file in plan["files"]
         for mutation in mutations.mutations_of(plan["addon"], file)
-        if (mutation.name, digest_of(plan, file)) not in killed
+        if (mutation.name, digest_of(Path(plan["addon"], file))) not in killed
     ]
 
 
@@ -363,11 +394,8 @@ def main(plan):
     common._find_executable = no_browser
     for module in plan["modules"]:
         load_openerp_module(module)
-    measured = Path(plan["measured"])
-    if not measured.exists():
-        found = in_child(lambda: measure(plan), 3600)
-        measured.write_text(json.dumps(found))
-    selection = Selection(plan, json.loads(measured.read_text()))
+    in_child(lambda: measure_all(plan) or {}, DAY)
+    selection = Selection(plan)
     todo = to_do(plan, Path(plan["results"]))
     print(f"{len(todo)} to try", flush=True)
     trial = Trial(plan, selection, Path(plan["results"]))
