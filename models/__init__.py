@@ -2,6 +2,7 @@ from . import (
     auth_totp_wizard,
     base,
     base_partner_merge,
+    ir_attachment,
     ir_config_parameter,
     ir_http,
     ir_model_data,

@@ -244,6 +244,20 @@ class TestEverySecretField(RegistryCase):
         self.assertIn("token_hash", fields["res.users.device"])
         self.assertIn("code_hash", fields["res.users.recovery.code"])
 
+    def test_attachments(self):
+        """Core searches them in superuser mode."""
+        self.act_as("mfa_ann")
+        self.env["ir.attachment"].with_user(self.ann).create({"name": "x", "raw": b"x"})
+        for name in self.secret_fields()["res.users"]:
+            for condition in (
+                [f"create_uid.{name}", "!=", False],
+                ["create_uid", "any", [[name, "!=", False]]],
+                ["create_uid.company_id.user_ids", "any", [[name, "!=", False]]],
+            ):
+                with self.subTest(condition), QUIET:
+                    answer = self.call("ir.attachment", "search_count", [condition])
+                    self.assertRefused(answer)
+
     def test_portal_user(self):
         self.check_paths("mfa_portal")
 
