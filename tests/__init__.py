@@ -4,6 +4,7 @@ from . import (
     test_api_refusals,
     test_attacks,
     test_auth_timeout,
+    test_conflicts,
     test_coverage,
     test_coverage_actions,
     test_coverage_attacks,
