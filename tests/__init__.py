@@ -22,6 +22,7 @@ from . import (
     test_attacks,
     test_auth_timeout,
     test_beside,
+    test_conflicts,
     test_coverage,
     test_coverage_actions,
     test_coverage_attacks,
