@@ -94,7 +94,8 @@ class ResUsers(models.Model):
     def write(self, vals):
         """Refuse to change factors directly.
 
-        A new password voids the trusted devices, and so does archiving.
+        A new password voids the trusted devices. So does archiving, which ends all sessions
+        too: none goes on when the account is active again.
         """
         if GUARDED_FIELDS & vals.keys():
             check_door(self.env)
@@ -102,6 +103,8 @@ class ResUsers(models.Model):
         if "password" in vals or not vals.get("active", True):
             reason = "password changed" if "password" in vals else "account archived"
             self.sudo().trusted_device_ids._void(reason)
+        if not vals.get("active", True):
+            self._mfa_end_sessions()
         return result
 
     def unlink(self):
@@ -314,6 +317,10 @@ class ResUsers(models.Model):
     def _mfa_factor_changed(self):
         """End the sessions of these users but the acting one, and void their devices."""
         self.sudo().trusted_device_ids._void("factors changed")
+        self._mfa_end_sessions()
+
+    def _mfa_end_sessions(self):
+        """End the sessions of these users but the acting one."""
         self.env.cr.execute(
             SQL(
                 "UPDATE res_users SET mfa_epoch = COALESCE(mfa_epoch, 0) + 1 WHERE id = ANY(%s)",

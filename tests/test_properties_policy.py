@@ -65,10 +65,13 @@ class Machine(RuleBasedStateMachine):
         self.companies = {"A": Company(), "B": Company()}
         self.core, self.sensitive = None, False
         self.people = {
-            "employee": Person("internal", START - timedelta(days=400)),
-            "customer": Person("portal", START - timedelta(days=400)),
-            "guard": Person("internal", START + timedelta(days=20)),
+            "employee": Person("internal", START - timedelta(days=400), {"A"}),
+            "customer": Person("portal", START - timedelta(days=400), {"A", "B"}),
+            "guard": Person("internal", START + timedelta(days=20), {"A", "B"}),
         }
+        for name, person in self.people.items():
+            companies = [case.companies[one].id for one in sorted(person.companies)]
+            case.users[name].company_ids = [Command.link(one) for one in companies]
 
     def teardown(self):
         self.frozen.stop()
@@ -123,18 +126,20 @@ class Machine(RuleBasedStateMachine):
 
     # -- policies ----------------------------------------------------------------------
 
-    @rule(name=COMPANY, population=st.sampled_from(POPULATIONS), level=st.integers(0, 2))
-    def choose(self, name, population, level):
+    @rule(
+        name=COMPANY,
+        population=st.sampled_from(POPULATIONS),
+        level=st.integers(0, 2),
+        days=st.sampled_from((0, 1, 10, 30, 365)),
+    )
+    def set_policy(self, name, population, level, days):
+        values = {f"mfa_policy_{population}": LEVELS[level], "mfa_grace_days": days}
+        self.case.companies[name].write(values)
+        self.companies[name].grace = days
         choice = self.companies[name].choices[population]
-        self.case.companies[name][f"mfa_policy_{population}"] = LEVELS[level]
         if level != choice.level:
             choice.before, choice.since = min(level, choice.level), self.now
             choice.level = level
-
-    @rule(name=COMPANY, days=st.sampled_from((0, 0, 1, 10, 365)))
-    def set_grace(self, name, days):
-        self.case.companies[name].mfa_grace_days = days
-        self.companies[name].grace = days
 
     @rule(name=COMPANY)
     def archive_company_or_not(self, name):
@@ -291,4 +296,4 @@ class TestPolicyProperties(TransactionCase):
 
     @mute_logger("odoo.models")
     def test_any_sequence(self):
-        run_state_machine_as_test(lambda: Machine(self), settings=search(10, steps=20))
+        run_state_machine_as_test(lambda: Machine(self), settings=search(24, steps=25))
