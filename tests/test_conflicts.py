@@ -10,7 +10,7 @@ from odoo.tools import SQL, mute_logger
 
 from .common import SECRET, code_of
 from .test_api import ApiCase
-from .test_guessing import GuessCase
+from .test_asvs_v6_3_1_guessing import GuessCase
 
 TRIES = 10
 
