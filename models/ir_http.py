@@ -52,6 +52,9 @@ class IrHttp(models.AbstractModel):
         if session.uid is not None and session.get("identity-check-last"):
             request.env["res.users.identitycheck"]._drop_password_mark(session)
         super()._authenticate_explicit(auth)
+        if session.should_rotate and session.uid is None and session.can_save:
+            # It ended just now: the forms of this page need the token of its new id.
+            root.session_store.rotate(session, request.env)
 
     @classmethod
     def _mfa_check_policy(cls, session):
