@@ -8,7 +8,7 @@ from collections import Counter
 from pathlib import Path
 
 from . import console, database, environment, odoo, odoo_source, process, state
-from .console import say, step
+from .console import Failure, say, step
 
 FOLDER = state.OWN / "mutants"
 RESULTS = FOLDER / "results.jsonl"
@@ -58,6 +58,9 @@ def _arguments() -> argparse.Namespace:
 
 
 def _main(options: argparse.Namespace) -> int:
+    for file in options.files:
+        if not (state.CHECKOUT / file).is_file():
+            raise Failure(f"There is no {file} here: name a file such as models/ir_http.py.")
     state.make_room(not (odoo_source.is_here() and environment.odoo_is_here()))
     process.stop_left_behind(state.RECORDS)
     source = odoo_source.find()
