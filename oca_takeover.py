@@ -88,9 +88,13 @@ def _check_table(env, table):
     columns = set(sql.table_columns(env.cr, table))
     if columns != TABLES[table] | MAGIC:
         raise UserError(
-            f"The table {table} is needed for MFA Support, and belongs to something else: of the "
-            f"OCA module's it differs in {', '.join(sorted(columns ^ (TABLES[table] | MAGIC)))}. "
-            "Rename the table or remove these columns, then install again."
+            env._(
+                "MFA Support needs the table %(table)s, which belongs to something else: these "
+                "columns tell it from the OCA module's: %(columns)s. Rename the table or remove "
+                "the columns, then install again.",
+                table=table,
+                columns=", ".join(sorted(columns ^ (TABLES[table] | MAGIC))),
+            )
         )
 
 

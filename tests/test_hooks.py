@@ -249,6 +249,6 @@ class TestHandingBack(HookCase):
 class TestForeignTables(HookCase):
     def test_tables_of_something_else_are_refused(self):
         """Those of this addon stand for them here: their columns are not the OCA module's."""
-        with self.assertRaisesRegex(UserError, "res_users_authenticator is needed"):
+        with self.assertRaisesRegex(UserError, "needs the table res_users_authenticator"):
             pre_init_hook(self.env)
         self.assertTrue(self.apps_of(self.ann))

@@ -298,7 +298,7 @@ class TestMailbox(BaseCase):
             ("jane@example.com", "j•••@example.com"),
             ("Jane <jane@example.com>", "j•••@example.com"),
             ("jane@example.com, joe@example.org", "j•••@example.com"),
-            ('"odd@name"@example.com', '"•••@example.com'),
+            ('"odd@name"@example.com', "•••@example.com"),
             ("@example.com", "•••@example.com"),
             ("j@example.com", "j•••@example.com"),
             ("no address", ""),
