@@ -53,7 +53,7 @@ class ResUsers(models.Model):
         groups=fields.NO_ACCESS,
         export_string_translation=False,
     )
-    """Part of the key of codes sent by email: each that is accepted raises it."""
+    """Part of the key of codes sent by email: each accepted one, and each new login, raises it."""
     mfa_enabled = fields.Boolean(
         string="Two-factor enabled",
         compute="_compute_mfa_enabled",
