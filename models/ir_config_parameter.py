@@ -1,6 +1,5 @@
 import logging
 from datetime import timedelta
-from functools import lru_cache
 
 from odoo import api, models
 from odoo.tools import ormcache
@@ -31,16 +30,6 @@ TRACKED = {POLICY, *DURATIONS, *FLAGS}
 SHORTEST = {"auth_totp.event_retention": 90}
 """Least number of units where that is more than one."""
 LONGEST = {key: timedelta(days=3650) // unit for key, unit in UNITS.items()}
-
-
-@lru_cache(maxsize=128)
-def _warn_once(key, value, default):
-    _logger.warning(
-        "System parameter %s is %r, which is no whole number in its range: %s holds.",
-        key,
-        value,
-        default,
-    )
 
 
 class IrConfigParameter(models.Model):
@@ -82,8 +71,8 @@ class IrConfigParameter(models.Model):
     def _mfa_duration(self, key):
         """Return the duration that ``key`` sets, as a ``timedelta``.
 
-        Anything but a whole number in its range is logged once, and the default holds.
-        Kept in the cache of parameters, since each request asks.
+        Anything but a whole number in its range is logged, and the default holds. Kept in
+        the cache of parameters, since each request asks: so one line, not one per request.
         """
         default = DURATIONS[key]
         value = self.sudo().get_param(key)
@@ -91,7 +80,12 @@ class IrConfigParameter(models.Model):
             return default
         number = int(value) if value.strip().isdecimal() and len(value) < 20 else 0
         if not SHORTEST.get(key, 1) <= number <= LONGEST[key]:
-            _warn_once(key, value, default)
+            _logger.warning(
+                "System parameter %s is %r, which is no whole number in its range: %s holds.",
+                key,
+                value,
+                default,
+            )
             return default
         return number * UNITS[key]
 

@@ -1,3 +1,4 @@
+from contextvars import copy_context
 from datetime import timedelta
 
 from freezegun import freeze_time
@@ -423,9 +424,12 @@ class TestSensitiveGroups(PolicyCase):
     def test_app_installed_with_an_api_key(self):
         """The server marks the group then, not who calls."""
         group = self.env["res.groups"].create({"name": "Payroll / Manager"})
-        note_api_key_call(True)
-        self.addCleanup(note_api_key_call, False)
-        self.give_xmlid(group)
+
+        def install():
+            note_api_key_call(True)
+            self.give_xmlid(group)
+
+        copy_context().run(install)
         self.assertTrue(group.mfa_sensitive)
 
     def test_marking_is_stricter_where_more_is_asked_of_members(self):
