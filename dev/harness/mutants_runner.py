@@ -220,7 +220,10 @@ def measure(plan, names):
 
 
 class Selection:
-    """Chooses the tests for a mutation: those that run its line, the most particular first."""
+    """Chooses the tests for a mutation: those that run its line, the most particular first.
+
+    A test that fails on the code as it is would blame every mutation, and is left out.
+    """
 
     def __init__(self, plan):
         self.plan = plan
@@ -232,9 +235,10 @@ class Selection:
         for class_name, entry in measured(plan).items():
             self.seconds |= entry.get("seconds", {})
             self.set_up[class_name] = entry.get("set_up", 0)
+            failed = set(entry.get("failed", ()))
             for file, found in entry.get("lines", {}).items():
                 for line, tests in found.items():
-                    self.lines[file][int(line)].update(tests)
+                    self.lines[file][int(line)].update(set(tests) - failed)
                     self.breadth.update(tests)
 
     def choose(self, mutation, seconds):
