@@ -1,5 +1,6 @@
 """Calls without a session: from where, with what, and what they may not do."""
 
+import contextlib
 import functools
 import logging
 
@@ -80,7 +81,8 @@ class ResUsers(models.Model):
         if not user._mfa_may_call_api():
             # Not out of the cache: how fast it is would tell that the password is right.
             credential = {"login": user.login, "password": passwd, "type": "password"}
-            user._check_credentials(credential, {"interactive": False})
+            with contextlib.suppress(AccessDenied):
+                user._check_credentials(credential, {"interactive": False})
             raise AccessDenied()
         keys = self.env["res.users.apikeys"]
         key = keys._mfa_find(uid, passwd)

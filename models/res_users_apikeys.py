@@ -56,6 +56,8 @@ class ResUsersApikeys(models.Model):
     def _search_mfa_before_policy(self, operator, value):
         if operator != "in":
             return NotImplemented
+        if False in value:  # and True: Odoo asks for the others by "not in"
+            return Domain.TRUE
         old = SQL(
             """(SELECT made.id FROM %s AS made
                   JOIN res_users AS owner ON owner.id = made.user_id
@@ -75,10 +77,7 @@ class ResUsersApikeys(models.Model):
                              WHERE rel.user_id = owner.id)))""",
             SQL.identifier(self._table),
         )
-        wanted = set(map(bool, value))
-        if len(wanted) != 1:
-            return Domain.TRUE if wanted else Domain.FALSE
-        return Domain("id", "in" if wanted == {True} else "not in", old)
+        return Domain("id", "in", old)
 
     # -- in use --------------------------------------------------------------------
 

@@ -8,7 +8,6 @@ from odoo.addons.base.models.res_users import check_identity
 
 from ..exceptions import SecretUnreadable, UsedCode, WrongCode
 from ..tools import totp
-from .res_users_mfa_guarded import DOOR
 from .secret_store import encrypt_all, read_secrets, write_secret
 
 MAX_PER_USER = 10
@@ -19,8 +18,8 @@ class ResUsersAuthenticator(models.Model):
     """An authenticator app of a user.
 
     The secret stands in the column ``secret_key``, which the ORM does not know:
-    the field of that name is computed and empty outside this addon's own code,
-    so that no API reads, searches, groups or exports it.
+    the field of that name is always empty, so that no API reads, searches, groups or
+    exports it.
     """
 
     _name = "res.users.authenticator"
@@ -53,9 +52,7 @@ class ResUsersAuthenticator(models.Model):
             sql.create_column(self.env.cr, self._table, "secret_key", "varchar")
 
     def _compute_secret_key(self):
-        secrets = self._read_secrets() if self.env.context.get("mfa_door") is DOOR else {}
-        for app in self:
-            app.secret_key = secrets.get(app.id)
+        self.secret_key = False
 
     def _read_secrets(self):
         """Return ``{id: secret}`` of these apps, in Base32.

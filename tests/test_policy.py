@@ -308,6 +308,13 @@ class TestPolicyScreen(SettingsScreen, PolicyCase):
                 _fields, values = self.open_screen()
                 self.assertEqual(values["mfa_address"], "Odoo does not know your address now.")
 
+    def test_address_that_a_proxy_tells(self):
+        for address, advised in (("8.8.8.8", False), ("10.0.0.9", True)):
+            with self.subTest(address=address), self.coming_from(address):
+                _fields, values = self.open_screen()
+                self.assertIn(f"Odoo sees you at {address} now.", values["mfa_address"])
+                self.assertIs("X-Forwarded-Host" in values["mfa_address"], advised)
+
     # -- who would lock themselves out -------------------------------------------------
 
     def become_bare(self, **values):

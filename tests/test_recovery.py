@@ -458,6 +458,15 @@ class TestFewCodes(RecoveryCase):
         self.use_code(self.codes[0])
         self.assertLoggedIn(self.ann)
 
+    def test_codes_made_elsewhere_meanwhile_are_not_replaced(self):
+        self.log_in()
+        self.put_in_session(mfa_first_codes=True)
+        page = self.url_open(PAGES + "codes")
+        self.assertPage(page, "codes")
+        self.assertEqual(self.codes_on(page), [])
+        self.use_code(self.codes[0])
+        self.assertLoggedIn(self.ann)
+
     def test_page_asks_for_a_code_unless_one_was_just_given(self):
         self.log_in()
         page = self.url_open(PAGES + "codes")

@@ -102,7 +102,6 @@ def in_child(work, limit):
     child = os.fork()
     if not child:
         with contextlib.suppress(BaseException):
-            os.setsid()
             os.close(source)
             with open(target, "w") as output:
                 json.dump(work(), output)
@@ -122,8 +121,6 @@ def in_child(work, limit):
             time.sleep(0.02)
         return {"outcome": "timeout"}
     finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(child, signal.SIGKILL)
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
         os.close(source)
@@ -403,11 +400,14 @@ def main(plan):
     todo = to_do(plan, Path(plan["results"]))
     print(f"{len(todo)} to try", flush=True)
     trial = Trial(plan, selection, Path(plan["results"]))
-    in_files = [one for one in todo if not one.inside]
-    trial.all(in_files, trial.in_file)
-    load(plan["database"])
-    left = trial.all([one for one in todo if one.inside], trial.in_function)
-    print("not in place:", [one.name for one in left], flush=True)
+
+    def try_functions():
+        load(plan["database"])
+        left = trial.all([one for one in todo if one.inside], trial.in_function)
+        return [one.name for one in left]
+
+    left = in_child(try_functions, DAY)
+    trial.all([one for one in todo if not one.inside or one.name in left], trial.in_file)
 
 
 if __name__ == "__main__":

@@ -3,8 +3,11 @@
 import os
 import pty
 import re
+import shutil
+import signal
 import subprocess
 import tempfile
+import time
 import unittest
 
 from odoo_process import START_LIMIT, mfa_argv, needs_odoo
@@ -14,6 +17,7 @@ from support import (
     A,
     B,
     Browser,
+    database,
     make_people,
     make_protected_person,
     on_every_worker,
@@ -88,6 +92,34 @@ class Command(unittest.TestCase):
             self.assertEqual("Nothing was changed." in output, enabled, output)
             self.assertEqual(self.is_enabled(person), enabled, answer)
 
+    def test_somebody_whom_the_machine_does_not_name(self):
+        """As in a container that runs under a number."""
+        if os.geteuid() or not shutil.which("setpriv"):
+            self.skipTest("needs root and setpriv")
+        person = make_protected_person()
+        names = ("LOGNAME", "USER", "LNAME", "USERNAME", "SUDO_USER")
+        env = {key: value for key, value in os.environ.items() if key not in names}
+        rights = ["--inh-caps=+dac_override", "--ambient-caps=+dac_override"]
+        nobody = ["setpriv", "--reuid=54321", "--securebits=+no_setuid_fixup", *rights]
+        argv = [*nobody, *self.argv("reset", person.login, "--yes")]
+        subprocess.run(argv, env=env, check=True, stdout=subprocess.PIPE, timeout=START_LIMIT)
+        self.assertTrailed(person, "reset", "operating-system user #54321")
+
+    def test_stopped_changes_nothing(self):
+        person = make_protected_person()
+        with database(DATABASE) as cr:
+            cr.execute("BEGIN; SELECT FROM res_users WHERE id = %s FOR UPDATE", [person.uid])
+            child = subprocess.Popen(
+                self.argv("reset", person.login, "--yes"), stderr=subprocess.PIPE, text=True
+            )
+            while not query("SELECT FROM pg_locks WHERE NOT granted"):
+                self.assertIsNone(child.poll(), "the command should wait for the row")
+                time.sleep(0.1)
+            child.send_signal(signal.SIGINT)
+        _output, said = child.communicate(timeout=START_LIMIT)
+        self.assertEqual((child.returncode, said), (1, "\nStopped.\n"))
+        self.assertTrue(self.is_enabled(person))
+
     # -- what is refused -----------------------------------------------------------------
 
     def test_nobody_to_ask(self):
@@ -113,8 +145,8 @@ class Command(unittest.TestCase):
         self.assertRefused("does not exist", "status", database="mfa_no_such_database")
 
     def test_database_without_the_addon(self):
-        for database in (os.environ["MFA_BASE_DATABASE"], "postgres"):
-            self.assertRefused("not installed in the database", "status", database=database)
+        for name in (os.environ["MFA_BASE_DATABASE"], "postgres"):
+            self.assertRefused("not installed in the database", "status", database=name)
 
     def test_no_database(self):
         self.assertRefused("-d DATABASE", "status", database=None)

@@ -63,11 +63,26 @@ class LostKey(unittest.TestCase):
         [(secret,)] = self.query(f"SELECT totp_secret FROM res_users WHERE id = {person.uid}")
         self.assertEqual(secret, person.app.secret)
 
+    def test_encryption_says_what_it_left(self):
+        self.odoo.run("--init=auth_totp_mfa")
+        self.odoo.start()
+        [person] = make_people(1, site=self.site())
+        Browser(self.odoo.server).log_in(person).enrol(person)
+        self.encrypt()
+        before = self.state()
+        self.key = b64encode(secrets.token_bytes(32)).decode()
+        with self.assertRaises(subprocess.CalledProcessError) as caught:
+            self.encrypt()
+        self.assertEqual(caught.exception.stdout, "Encrypted under the newest key: 0\n")
+        last = caught.exception.stderr.splitlines()[-1]
+        self.assertEqual(last, "Left as they are, since no key reads them: 1")
+        self.assertEqual(self.state(), before)
+
     def encrypt(self):
         """Return what ``odoo mfa encrypt`` says; the running server has no key."""
         argv = mfa_argv("encrypt", "--yes", database=self.odoo.database)
         env = {**os.environ, VARIABLE: self.key}
-        return subprocess.run(argv, env=env, check=True, stdout=subprocess.PIPE, text=True).stdout
+        return subprocess.run(argv, env=env, check=True, capture_output=True, text=True).stdout
 
     def state(self):
         return [self.query(sql) for sql in STATE]
