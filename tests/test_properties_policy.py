@@ -141,6 +141,17 @@ class Machine(RuleBasedStateMachine):
             choice.before, choice.since = min(level, choice.level), self.now
             choice.level = level
 
+    @rule(
+        name=COMPANY,
+        population=st.sampled_from(POPULATIONS),
+        levels=st.permutations((0, 1, 2)),
+        days=st.sampled_from((1, 10, 30)),
+    )
+    def change_policy_twice(self, name, population, levels, days):
+        """What held before decides what holds during grace."""
+        for level in levels[:2]:
+            self.set_policy(name, population, level, days)
+
     @rule(name=COMPANY)
     def archive_company_or_not(self, name):
         company = self.companies[name]
@@ -261,8 +272,10 @@ class Machine(RuleBasedStateMachine):
             case.assertEqual(len(row), person.active)
             if row:
                 until = end if not person.on else False
-                found = (row.state, row.grace_until, row.app_count)
-                case.assertEqual(found, (self.state(name), until or False, person.apps), name)
+                found = (row.state, row.grace_until, row.app_count, row.protected)
+                protected = person.on or level == 1
+                expected = (self.state(name), until or False, person.apps, protected)
+                case.assertEqual(found, expected, name)
 
 
 @tagged("post_install", "-at_install")
