@@ -3,6 +3,7 @@
 import argparse
 import hashlib
 import json
+import os
 import shutil
 from collections import Counter
 from pathlib import Path
@@ -13,6 +14,8 @@ from .console import Failure, say, step
 FOLDER = state.OWN / "mutants"
 RESULTS = FOLDER / "results.jsonl"
 RUNNER = ["-m", "harness.mutants_runner"]  # in the folder dev
+STAGES = {"measure": "Measuring which test runs which line", "try": "Trying mutants"}
+MOST_JOBS = 4  # processes, each with a database of its own
 DECIDING = [
     "models/calling_address.py",
     "models/ir_http.py",
@@ -69,43 +72,66 @@ def _main(options: argparse.Namespace) -> int:
         *sorted(f"tools/{path.name}" for path in (state.CHECKOUT / "tools").glob("*.py")),
         *DECIDING,
     ]
-    addon = _copy()
+    shutil.rmtree(FOLDER / "addons", ignore_errors=True)
+    jobs = min(os.cpu_count() or 1, MOST_JOBS)
     log = state.new_log("mutants")
     with database.server(python) as server:
-        bench = odoo.Bench(python, source, server, addon.parent)
-        plan = _plan(bench, addon, files, options.seconds, log)
-        with step("Trying mutants"):
-            argv = [python, *RUNNER, plan]
-            env = bench.environment()
-            status = process.run(argv, state.RECORDS, log, env, cwd=environment.DEV)
+        server.drop_abandoned()
+        benches = [odoo.Bench(python, source, server, _copy(job).parent) for job in range(jobs)]
+        name = _database(benches[0], log)
+        plans = [_plan(bench, name, files, options.seconds, jobs) for bench in benches]
+        for stage, label in STAGES.items():
+            with step(label):
+                _run_all(stage, benches, plans, log)
     say(f"log: {log}")
-    return status or _report(files)
+    return _report(files)
 
 
-def _copy() -> Path:
+def _run_all(stage: str, benches: list[odoo.Bench], plans: list[Path], log: Path) -> None:
+    """Run a stage in as many processes as there are plans."""
+    children = [
+        process.spawn(
+            [bench.python, *RUNNER, stage, plan],
+            state.RECORDS,
+            log,
+            bench.environment(),
+            cwd=environment.DEV,
+        )
+        for bench, plan in zip(benches, plans, strict=True)
+    ]
+    statuses = [child.wait() for child in children]
+    if any(statuses):
+        raise Failure(f"A process ended before its time (log: {log}).")
+
+
+def _copy(job: int) -> Path:
     """Return a copy of the addon that may be changed."""
-    addon = FOLDER / "addons" / state.ADDON
-    shutil.rmtree(addon, ignore_errors=True)
+    addon = FOLDER / "addons" / str(job) / state.ADDON
     shutil.copytree(state.CHECKOUT, addon, ignore=shutil.ignore_patterns(".git", "__pycache__"))
     return addon
 
 
-def _plan(bench: odoo.Bench, addon: Path, files: list[str], seconds: int, log: Path) -> Path:
-    name = _database(bench, log)
+def _plan(bench: odoo.Bench, pristine: str, files: list[str], seconds: int, jobs: int) -> Path:
+    """Write what a process needs to know: it has a database and a copy of the addon of its own."""
+    job = int(bench.addons.name)
+    name = database.throwaway_name(f"job{job}")
+    bench.server.copy(pristine, name)
     installed = "SELECT name FROM ir_module_module WHERE state = 'installed' ORDER BY id"
     modules = bench.server.query(installed, name).split()
     plan = {
         "options": [*bench.command(name)[2:], "--http-port=0", "--log-level=warn", "--test-tags=x"],
         "database": name,
         "modules": [module for module in modules if module != state.ADDON],
-        "addon": str(addon),
+        "addon": str(bench.addons / state.ADDON),
+        "job": job,
+        "jobs": jobs,
         "files": files,
         "seconds": seconds,
         "digest": state.addon_fingerprint(".py")[:16],
         "measured": str(FOLDER / "measured.jsonl"),
         "results": str(RESULTS),
     }
-    path = FOLDER / "plan.json"
+    path = FOLDER / f"plan-{job}.json"
     path.write_text(json.dumps(plan))
     return path
 

@@ -1,6 +1,7 @@
 """Tries mutations of the addon, one in each child of a process that has loaded Odoo.
 
-Usage: python -m harness.mutants_runner PLAN, a JSON file that ``harness.mutants`` writes.
+Usage: python -m harness.mutants_runner STAGE PLAN, a JSON file that ``harness.mutants`` writes.
+Several processes, each with a plan, do each stage together: all measure, then all try.
 
 A mutation in the body of a function changes that function in a child of a process that has
 the whole registry. Any other one is written into the copy of the addon, which a child of a
@@ -173,8 +174,8 @@ def measure_all(plan):
     load(plan["database"])
     path = Path(plan["measured"])
     known = measured(plan)
-    for class_name, tests in tests_by_class().items():
-        if class_name not in known:
+    for number, (class_name, tests) in enumerate(tests_by_class().items()):
+        if class_name not in known and number % plan["jobs"] == plan["job"]:
             found = in_child(functools.partial(measure, plan, list(tests)), CLASS_LIMIT)
             print("measured", class_name, found.get("failed", found.get("outcome")), flush=True)
             entry = {"class": class_name, "digest": digest_of_class(plan, class_name), **found}
@@ -219,7 +220,8 @@ def measure(plan, names):
 class Selection:
     """Chooses the tests for a mutation: those that run its line, the most particular first.
 
-    A test that fails on the code as it is would blame every mutation, and is left out.
+    Those are the ones that also run a line of its function which few tests run. A test that
+    fails on the code as it is would blame every mutation, and is left out.
     """
 
     def __init__(self, plan):
@@ -241,7 +243,11 @@ class Selection:
     def choose(self, mutation, seconds):
         """Return the names of tests that take so many seconds, and how long they should take."""
         killers = self.killers[mutation.file, mutation.function]
-        tests = sorted(self._that_run(mutation), key=lambda one: (-killers[one], self.breadth[one]))
+        rarity = self._rarity(mutation)
+        tests = sorted(
+            self._that_run(mutation),
+            key=lambda one: (-killers[one], rarity.get(one, 0), self.breadth[one]),
+        )
         chosen, total, classes = [], 0, set()
         for test in tests:
             class_name = test.rpartition(".")[0]
@@ -262,6 +268,16 @@ class Selection:
             if found.get(line):
                 return found[line]
         return set()
+
+    def _rarity(self, mutation):
+        """Return ``{test: how many tests run the rarest line that it runs of the function}``."""
+        found = self.lines.get(mutation.file, {})
+        rarity = {}
+        for line in range(mutation.first_line, mutation.last_line + 1):
+            tests = found.get(line, ())
+            for test in tests:
+                rarity[test] = min(len(tests), rarity.get(test, len(tests)))
+        return rarity
 
     def _that_name(self, constant):
         """The tests that run a line with this name."""
@@ -376,30 +392,34 @@ def digest_of(path):
 
 
 def to_do(plan, results):
-    """Return the mutations that no test has killed while their file was as it is."""
+    """Return this process's mutations that no test has killed while their file was as it is."""
     killed = set()
     for line in results.read_text().splitlines() if results.exists() else ():
         kept = json.loads(line)
         if kept["outcome"] not in ("survived", "not run"):
             killed.add((kept["mutation"], kept["digest"]))
-    return [
+    found = [
         mutation
         for file in plan["files"]
         for mutation in mutations.mutations_of(plan["addon"], file)
         if (mutation.name, digest_of(Path(plan["addon"], file))) not in killed
     ]
+    functions = list(dict.fromkeys((one.file, one.function) for one in found))
+    ours = set(functions[plan["job"] :: plan["jobs"]])
+    return [one for one in found if (one.file, one.function) in ours]
 
 
-def main(plan):
+def main(stage, plan):
     config.parse_config(plan["options"])
     common._find_executable = no_browser
     for module in plan["modules"]:
         load_openerp_module(module)
-    in_child(lambda: measure_all(plan) or {}, DAY)
-    selection = Selection(plan)
+    if stage == "measure":
+        measure_all(plan)
+        return
     todo = to_do(plan, Path(plan["results"]))
     print(f"{len(todo)} to try", flush=True)
-    trial = Trial(plan, selection, Path(plan["results"]))
+    trial = Trial(plan, Selection(plan), Path(plan["results"]))
 
     def try_functions():
         load(plan["database"])
@@ -411,4 +431,4 @@ def main(plan):
 
 
 if __name__ == "__main__":
-    main(json.loads(Path(sys.argv[1]).read_text()))
+    main(sys.argv[1], json.loads(Path(sys.argv[2]).read_text()))

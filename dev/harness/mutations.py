@@ -177,6 +177,7 @@ class Mutation:
     line: int
     function: str
     first_line: int
+    last_line: int
     inside: bool
     """It changes the body of a function, rather than what is run on import."""
 
@@ -215,10 +216,10 @@ def mutations_of(root, file):
         if decorator and node.get_code().strip().startswith(HARMLESS_DECORATORS):
             continue
         place = _place(functions, line)
-        name, first_line, body = place or (_constant(node), 0, 0)
+        name, first, body, last = place or (_constant(node), 0, 0, 0)
         if name:
             inside = bool(place) and line >= body and not decorator
-            found.append(Mutation(file, operator, occurrence, line, name, first_line, inside))
+            found.append(Mutation(file, operator, occurrence, line, name, first, last, inside))
     return found
 
 
@@ -233,10 +234,7 @@ def _functions(tree, prefix=""):
 
 
 def _place(functions, line):
-    for name, first, body, last in functions:
-        if first <= line <= last:
-            return name, first, body
-    return None
+    return next((one for one in functions if one[1] <= line <= one[3]), None)
 
 
 def _constant(node):
