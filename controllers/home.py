@@ -79,7 +79,7 @@ class Home(AuthTotpMailHome):
         if elsewhere := self._mfa_elsewhere(user, "/web/login/totp", redirect):
             return elsewhere
         remember = kwargs.pop("remember", None) and self._mfa_can_remember(user)
-        proves_factor = user._mfa_type() == "totp"
+        kind = user._mfa_type()
         recovery = bool(kwargs.get("recovery")) or user._mfa_has_no_mailbox()
         typed = kwargs.pop("totp_token", None)
         if user._mfa_is_own_code(typed):
@@ -93,8 +93,9 @@ class Home(AuthTotpMailHome):
         core = super(AuthTotpMailHome, self) if recovery else super()
         response = core.web_totp(redirect=redirect, **kwargs)
         if not request.session.uid:
+            response.qcontext["mfa_type"] = kind
             return self._mfa_fill_form(response, user, redirect, recovery, error)
-        request.env.user._mfa_start_session(proven=proves_factor)
+        request.env.user._mfa_start_session(proven=kind == "totp")
         if remember:
             self._mfa_remember(response)
         return response
@@ -151,6 +152,8 @@ class Home(AuthTotpMailHome):
 
     def _mfa_hide_core_cookie(self):
         """Hide the cookie of core's trusted devices from core: none is honoured."""
+        if TRUSTED_DEVICE_COOKIE not in request.cookies:
+            return
         request.cookies = ImmutableMultiDict(
             (name, value)
             for name, value in request.cookies.items(multi=True)

@@ -110,33 +110,43 @@ class ResUsersMfaAttempt(models.Model):
 
         A time in the future means that the clock was set back: the wait starts anew.
         """
+        if failures := self._count_try(cr, user_id, counter, now, FREE_FAILURES):
+            return failures, 0
         table = SQL.identifier(self._table)
         key = SQL("user_id = %s AND counter = %s", user_id, counter)
         cr.execute(SQL("SELECT failures, last_try FROM %s WHERE %s", table, key))
-        failures, last_try = cr.fetchone() or (0, 0)
+        failures, last_try = cr.fetchone()
         if last_try > now:
             last_try = now
             cr.execute(SQL("UPDATE %s SET last_try = %s WHERE %s", table, now, key))
-        wait = float(last_try) + wait_after(failures) - now
         if counter == "app" and failures >= CLOSED_AFTER:
             return failures, LONGEST_WAIT
-        if failures >= FREE_FAILURES and wait > 0:
+        wait = float(last_try) + wait_after(failures) - now
+        if wait > 0:
             return failures, wait
+        return self._count_try(cr, user_id, counter, now, failures + 1), 0
+
+    @api.model
+    def _count_try(self, cr, user_id, counter, now, most):
+        """Return the tries in a row with this one, or ``None`` where ``most`` were before."""
         cr.execute(
             SQL(
                 """INSERT INTO %(table)s AS attempt (user_id, counter, failures, last_try)
                         VALUES (%(user_id)s, %(counter)s, 1, %(now)s)
                    ON CONFLICT (user_id, counter) DO UPDATE
                            SET failures = attempt.failures + 1, last_try = %(now)s
+                         WHERE attempt.failures < %(most)s
                      RETURNING failures""",
-                table=table,
+                table=SQL.identifier(self._table),
                 user_id=user_id,
                 counter=counter,
                 now=now,
+                most=most,
             ),
             log_exceptions=False,
         )
-        return cr.fetchone()[0], 0
+        [failures] = cr.fetchone() or [None]
+        return failures
 
     @api.model
     def _get_locks(self, users):
@@ -165,10 +175,13 @@ class ResUsersMfaAttempt(models.Model):
     def _clear(self, user, kind=""):
         """Forget the failures of ``user``: all, or those of one kind of code.
 
-        For who has just proven a second factor, or whose codes are new.
+        For who has just proven a second factor, or whose codes are new. It does not wait for
+        the disk: the request's own commit, which comes later, does, and without that the
+        failures count.
         """
         query = SQL(
-            "DELETE FROM %s WHERE user_id = %s AND counter LIKE %s",
+            "SET LOCAL synchronous_commit = off; DELETE FROM %s WHERE user_id = %s"
+            " AND counter LIKE %s",
             SQL.identifier(self._table),
             user.id,
             f"{kind}%",

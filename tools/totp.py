@@ -24,18 +24,23 @@ SHORTEST_KEY = 10
 
 
 class _Totp(pyotp.TOTP):
-    def byte_secret(self):
-        """Return the key, as ``pyotp`` does, down to 80 bits where it asks for 112.
+    """``pyotp``'s, with keys down to 80 bits, where it asks for 112.
 
-        People whose app was enrolled with a shorter key would be locked out. New
-        secrets have 160 bits.
+    People whose app was enrolled with a shorter key would be locked out. New secrets have
+    160 bits. The key is decoded once, not for each time step.
 
-        :raise ValueError: when the secret is no Base32, or too short
-        """
-        key = base64.b32decode(self.secret + "=" * (-len(self.secret) % 8))
-        if len(key) < SHORTEST_KEY:
+    :raise ValueError: when the secret is no Base32, or too short
+    """
+
+    def __init__(self, secret):
+        secret = normalise_secret(secret)
+        self._key = base64.b32decode(secret + "=" * (-len(secret) % 8))
+        if len(self._key) < SHORTEST_KEY:
             raise ValueError("The key is too short.")
-        return key
+        super().__init__(secret, digits=DIGITS, interval=TIME_STEP)
+
+    def byte_secret(self):
+        return self._key
 
 
 def generate_secret():
@@ -51,9 +56,10 @@ def normalise_secret(secret):
 def is_readable(secret):
     """Tell whether ``secret`` is Base32 of a key that is long enough to make codes."""
     try:
-        return bool(_Totp(normalise_secret(secret)).byte_secret())
+        _Totp(secret)
     except ValueError:
         return False
+    return True
 
 
 def group_by_four(text, separator=" "):
@@ -75,6 +81,8 @@ def normalise_code(code):
         return f"{code:0{DIGITS}d}" if 0 <= code < 10**DIGITS else None
     if len(code) > MAX_TYPED:
         return None
+    if len(code) == DIGITS and code.isascii() and code.isdecimal():
+        return code
     kept = [c for c in code if not c.isspace() and unicodedata.category(c) != "Pd"]
     digits = [unicodedata.decimal(c, None) for c in kept]
     if len(digits) != DIGITS or None in digits:
@@ -98,7 +106,7 @@ def matching_step(secret, code, now):
     current = int(now // TIME_STEP)
     found = None
     try:
-        otp = _Totp(normalise_secret(secret), digits=DIGITS, interval=TIME_STEP)
+        otp = _Totp(secret)
         for step in range(max(current - DRIFT, 0), current + DRIFT + 1):
             if pyotp.utils.strings_equal(otp.generate_otp(step), code):
                 found = step
