@@ -22,6 +22,7 @@ from . import (
     test_attacks,
     test_auth_timeout,
     test_beside,
+    test_calling_address,
     test_clean_up,
     test_conflicts,
     test_core_names,

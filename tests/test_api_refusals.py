@@ -346,3 +346,11 @@ class TestKeyChangesNothing(KeyCase):
         self.assertEqual(self.ask("json2", self.ann, self.key), "mfa_ann")
         answer = self.call("res.users", "action_totp_enable_wizard", self.ann.ids)
         self.assertEqual(answer["result"]["res_model"], "res.users.authenticator.create")
+
+    def test_key_beside_a_cookie_has_none_of_its_proofs(self):
+        """Core's own buttons too ask for an identity check, which a key cannot open."""
+        self.steal_key_of("mfa_ann")
+        answer = self.by_json2("res.users", "preference_change_password", self.ann.ids, {})
+        self.assertIn("API key", answer)
+        answer = self.call("res.users", "preference_change_password", self.ann.ids)
+        self.assertEqual(answer["result"]["res_model"], "change.password.own")

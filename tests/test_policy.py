@@ -308,6 +308,10 @@ class TestPolicyScreen(SettingsScreen, PolicyCase):
                 _fields, values = self.open_screen()
                 self.assertEqual(values["mfa_address"], "Odoo does not know your address now.")
 
+    def test_address_of_a_local_network(self):
+        _fields, values = self.open_screen()
+        self.assertIn("This is an address of a local network.", values["mfa_address"])
+
     def test_address_that_a_proxy_tells(self):
         for address, advised in (("8.8.8.8", False), ("10.0.0.9", True)):
             with self.subTest(address=address), self.coming_from(address):
