@@ -69,8 +69,8 @@ class Home(AuthTotpMailHome):
         if request.session.uid or not request.session.get("pre_uid"):
             return super().web_totp(redirect=redirect, **kwargs)
         user = request.env["res.users"]._mfa_get_pending()
-        is_get = request.httprequest.method == "GET"
-        if user and is_get and (device := user._mfa_find_device()):
+        posted = request.httprequest.method == "POST"
+        if user and not posted and (device := user._mfa_find_device()):
             device._touch(user, request.httprequest.remote_addr)
             response = self._mfa_finish(redirect)
             request.session["mfa_device"] = device.id
@@ -81,7 +81,8 @@ class Home(AuthTotpMailHome):
         remember = kwargs.pop("remember", None) and self._mfa_can_remember(user)
         kind = user._mfa_type()
         recovery = bool(kwargs.get("recovery")) or user._mfa_has_no_mailbox()
-        typed = kwargs.pop("totp_token", None)
+        given = kwargs.pop("totp_token", None)
+        typed = given if posted else None
         if user._mfa_is_own_code(typed):
             error, response = self._mfa_take_own_code(user, typed, redirect, remember)
             if response:

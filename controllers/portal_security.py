@@ -84,7 +84,7 @@ class PortalSecurity(CustomerPortal):
         dialog = request.env[model].search([("id", "=", dialog_id)])
         if not dialog:
             return self._mfa_leave(request.env._("This dialog has expired. Please open it again."))
-        if request.httprequest.method == "GET":
+        if request.httprequest.method != "POST":
             return self._mfa_show(page, dialog=dialog)
         if page == "confirm":
             return self._mfa_confirm(dialog, form)

@@ -13,7 +13,7 @@ class RecoveryPages(Pages):
         """Ask who has just used a recovery code whether the phone is lost."""
         if request.session.get("mfa_recovered") != "recovery":
             return self._mfa_go_on(redirect)
-        if request.httprequest.method == "GET":
+        if request.httprequest.method != "POST":
             return self._mfa_recovery_page("lost", redirect)
         if answer == "lost":
             return self._mfa_go_to("setup", redirect)
@@ -32,17 +32,18 @@ class RecoveryPages(Pages):
         user = request.env.user
         if not user.mfa_enabled:
             return self._mfa_go_to_settings()
-        if "done" in form:
+        typed = form if request.httprequest.method == "POST" else {}
+        if "done" in typed:
             return self._mfa_go_on(redirect)
         first = request.session.pop("mfa_first_codes", None) and user._mfa_proof_is_fresh()
         if first and (sheet := user._mfa_first_recovery_sheet()):
             return self._mfa_page("sheet", redirect, sheet=sheet)
-        if form.get("voids") != user._mfa_newest_recovery_code():
+        if typed.get("voids") != user._mfa_newest_recovery_code():
             return self._mfa_recovery_page("codes", redirect)
         user._mfa_check_self()
         if not user._mfa_proof_is_fresh():
             try:
-                user._mfa_prove(form.get("code"))
+                user._mfa_prove(typed.get("code"))
             except SecondFactorRefused as refusal:
                 return self._mfa_recovery_page("codes", redirect, error=str(refusal))
         sheet = user._mfa_recovery_sheet(user._mfa_make_recovery_codes())

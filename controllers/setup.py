@@ -136,7 +136,7 @@ class SetupPages(Pages):
         """Say, once for a login, until when an app has to be set up."""
         user = request.env.user
         until = user._mfa_reminder()
-        if request.httprequest.method == "GET" and until and request.session.get("mfa_remind"):
+        if request.httprequest.method != "POST" and until and request.session.get("mfa_remind"):
             reason = user._mfa_setup_reason()
             return self._mfa_page("reminder", redirect, until=until, reason=reason)
         request.session.pop("mfa_remind", None)

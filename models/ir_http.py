@@ -108,13 +108,17 @@ class IrHttp(models.AbstractModel):
 
     @classmethod
     def _handle_error(cls, exception):
-        """Let a session that was ended here stay so: core keeps none of a request that failed.
+        """Let a session that was ended here stay so, and a request that failed give it nothing.
 
-        Its open websockets end too, and the login page says why.
+        Core forgets the session of a request that failed, but ``http_routing`` saves it with
+        its error page. Of an ended one the open websockets end too, and the login page says
+        why.
         """
-        session = request.session
         if getattr(request, "mfa_saved", False):
-            cls._mfa_take_back_session(session)
+            cls._mfa_take_back_session(request.session)
+        elif request.session.uid is not None or request.session.get("pre_uid"):
+            cls._mfa_restore_session()
+        session = request.session
         notice = session.should_rotate and session.get("mfa_notice")
         response = super()._handle_error(exception)
         if notice and isinstance(exception, SessionExpiredException):
@@ -135,6 +139,16 @@ class IrHttp(models.AbstractModel):
             request.env.cr.flush()
         super()._post_dispatch(response)
         request.mfa_saved = True
+
+    @classmethod
+    def _mfa_restore_session(cls):
+        """Have the session as it was before this request: nothing in the database is of it.
+
+        As core does where it tries a request again.
+        """
+        request.session = request._get_session_and_dbname()[0]
+        env = request.env
+        request.env = api.Environment(env.cr, request.session.uid, request.session.context)
 
     @classmethod
     def _mfa_take_back_session(cls, session):
@@ -162,17 +176,15 @@ class IrHttp(models.AbstractModel):
         Also read what is given to the lock screen of ``auth_timeout`` as our own pages do:
         that module may be loaded after this one, so its methods cannot be overridden.
         """
-        if request.httprequest.path == LOCK_SCREEN:
+        if request.httprequest.path.rstrip("/") == LOCK_SCREEN:
             cls._mfa_read_lock_screen(request.params)
         return cls._mfa_lead_elsewhere() or super()._dispatch(endpoint)
 
     @classmethod
     def _serve_fallback(cls):
         """Judge the session here too: core asks nobody before files and pages of websites."""
-        session = request.session
-        if session.uid is not None:
-            cls._mfa_check_policy(session)
-            cls._auth_method_public()
+        if request.session.uid is not None:
+            cls._authenticate_explicit("public")
         return cls._mfa_lead_elsewhere() or super()._serve_fallback()
 
     @classmethod

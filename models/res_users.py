@@ -339,10 +339,13 @@ class ResUsers(models.Model):
 
         Clearing the cache alone leaves a moment in which another thread caches what was
         true before, such as a session token (``odoo.orm.registry.signal_changes``): hence
-        the row in core's signalling table.
+        the row in core's signalling table. Where another server's row came between this one
+        and its commit, the number would tell this process nothing: so it forgets its own.
         """
+        registry = self.env.registry
         self.env.cr.execute("INSERT INTO orm_signaling_default DEFAULT VALUES")
-        self.env.registry.clear_cache()
+        registry.clear_cache()
+        self.env.cr.postcommit.add(lambda: registry.cache_sequences.update(default=-1))
 
     def _mfa_enrol(self, name, secret, step):
         """Add an app that has just been proven, and switch MFA on if it is off.

@@ -7,7 +7,7 @@ from odoo.http import request
 from odoo.addons.base.models.res_users import check_identity
 
 from ..exceptions import SecondFactorRefused
-from .calling_address import is_api_key_call
+from .calling_address import is_api_key_call, is_hidden_call
 from .leading_refusal import leading_refusal
 from .res_users_mfa_guarded import DOOR
 
@@ -38,8 +38,8 @@ class ResUsers(models.Model):
         Core asks for the old password at most, and for nothing before a new email
         address. Holds for accounts with MFA on, for all calls by an API key, which proves
         nothing, and for sessions that miss the policy, where the address gets the code of
-        the confirmation. Code in superuser mode outside of a request passes, and so does a
-        save that leaves login and address as they are.
+        the confirmation. Code in superuser mode outside of any call passes, and so does a save
+        that leaves login and address as they are.
 
         :param dict then: what to write to one's own user after the identity check
         :raise RedirectWarning: leading to the identity check
@@ -47,7 +47,7 @@ class ResUsers(models.Model):
             with an API key
         """
         user = self._mfa_acting()
-        by_server = self.env.su and not request
+        by_server = self.env.su and not (request or is_hidden_call())
         if by_server or user not in self:
             return
         by_link = self.env.context.get("mfa_reset_link") is DOOR

@@ -6,6 +6,7 @@ from . import (
     test_api_refusals,
     test_asvs_v1_2_1_html,
     test_asvs_v2_2_1_input,
+    test_asvs_v2_3_3_failed_requests,
     test_asvs_v3_7_2_redirects,
     test_asvs_v4_1_3_host_header,
     test_asvs_v6_3_1_guessing,

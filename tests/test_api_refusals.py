@@ -354,3 +354,20 @@ class TestKeyChangesNothing(KeyCase):
         self.assertIn("API key", answer)
         answer = self.call("res.users", "preference_change_password", self.ann.ids)
         self.assertEqual(answer["result"]["res_model"], "change.password.own")
+
+    def test_code_in_superuser_mode_that_a_key_calls(self):
+        """As that of modules is which write the address of the contact for its owner."""
+        self.steal_key_of("mfa_admin")
+        code = "env.user.sudo().partner_id.write({'email': 'thief@example.com'})"
+        action = self.env["ir.actions.server"].create(
+            {
+                "name": "A module's",
+                "model_id": self.env["ir.model"]._get_id("res.users"),
+                "state": "code",
+                "code": code,
+            }
+        )
+        with mute_logger("odoo.http"):
+            refused = self.by_xmlrpc("ir.actions.server", "run", action.ids, {})
+        self.assertIn("API key", refused)
+        self.assertNotEqual(self.people["mfa_admin"].email, "thief@example.com")

@@ -248,7 +248,8 @@ class TestEverySecretField(RegistryCase):
         """Core searches them in superuser mode."""
         self.act_as("mfa_ann")
         self.env["ir.attachment"].with_user(self.ann).create({"name": "x", "raw": b"x"})
-        for name in self.secret_fields()["res.users"]:
+        ours = ("mfa_exempt_networks", "trusted_device_ids.last_ip", "company_id.mfa_api_networks")
+        for name in (*self.secret_fields()["res.users"], *ours):
             for condition in (
                 [f"create_uid.{name}", "!=", False],
                 ["create_uid", "any", [[name, "!=", False]]],

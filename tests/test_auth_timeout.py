@@ -27,8 +27,10 @@ class AuthTimeoutCase(MfaCase):
         session["identity-check-next"] = time.time() - 16 * 60
         odoo.http.root.session_store.save(session)
 
+    address = "/auth-timeout/session/check-identity"
+
     def check(self, **credential):
-        return self.rpc("/auth-timeout/session/check-identity", **credential)
+        return self.rpc(self.address, **credential)
 
     def is_locked(self):
         answer = self.call("res.users", "read", [self.ann.id], ["login"])
@@ -193,6 +195,10 @@ class TestLockScreen(AuthTimeoutCase, PasskeyCase):
                     self.assertIn("error", self.check(**credential))
         self.assertFalse([line for line in log.output if "Traceback" in line])
         self.assertTrue(self.is_locked())
+
+    def test_garbage_at_the_other_spelling_of_the_address(self):
+        self.address += "/"
+        self.test_garbage_is_neither_counted_nor_compared()
         self.assertEqual(self.failures(), 0)
 
     def test_lock_screen_of_nobody(self):

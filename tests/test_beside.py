@@ -1,11 +1,15 @@
 """Screens of the addon inside those of other modules: ``dev/test --with website hr``."""
 
+from xmlrpc.client import Fault
+
 from lxml import etree
 
 from odoo.tests import tagged
+from odoo.tools import mute_logger
 
 from .chromium import PHONE, ChromiumCase
 from .common import MfaCase
+from .test_api import ApiCase
 
 WIDEST = 450  # pixels
 BOXES = """
@@ -53,7 +57,7 @@ class TestWebsite(ChromiumCase, MfaCase):
 
 
 @tagged("post_install", "-at_install")
-class TestHr(MfaCase):
+class TestHr(ApiCase):
     """``hr`` shows employees a form of its own under My Preferences."""
 
     @classmethod
@@ -76,3 +80,16 @@ class TestHr(MfaCase):
         answer = self.call("res.users", "web_read", [self.ann.id], {name: {} for name in names})
         [values] = answer["result"]
         self.assertEqual(values["authenticator_ids"], self.ann.authenticator_ids.ids)
+
+    def test_key_changes_no_address_by_the_employee(self):
+        """``hr`` writes it to the contact in superuser mode."""
+        self.env["hr.employee"].create({"name": "Ann", "user_id": self.ann.id})
+        for user in (self.ann, self.bob):
+            address, key = user.email, self.make_key(user)
+            with self.subTest(user=user.login), mute_logger("odoo.http"):
+                with self.assertRaises(Fault):
+                    self.xmlrpc(
+                        user, key, "res.users", "write", user.ids, {"work_email": "t@example.com"}
+                    )
+                self.env.invalidate_all()
+                self.assertEqual(user.email, address)

@@ -3,6 +3,8 @@
 import ipaddress
 from urllib.parse import quote, urlsplit
 
+from werkzeug.urls import url_parse
+
 LONGEST_ADDRESS = 2000
 """Characters, percent-encoded as in a header."""
 
@@ -62,6 +64,7 @@ def is_address(text):
         return False
     try:
         urlsplit(text)
+        url_parse(text)  # Odoo leads by this one
     except ValueError:
         return False
     return True

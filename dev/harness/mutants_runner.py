@@ -224,8 +224,8 @@ def measure(plan, names):
 class Selection:
     """Chooses the tests for a mutation: those that run its line, the most particular first.
 
-    Those are the ones that also run a line of its function which few tests run. A test that
-    fails on the code as it is would blame every mutation, and is left out.
+    Those are the ones that also run a line of its function, or of its file, which few tests
+    run. A test that fails on the code as it is would blame every mutation, and is left out.
     """
 
     def __init__(self, plan):
@@ -233,8 +233,8 @@ class Selection:
         self.lines = defaultdict(lambda: defaultdict(set))
         self.seconds = {}
         self.set_up = {}
-        self.breadth = Counter()
         self.killers = defaultdict(Counter)
+        self.particular = {}
         for class_name, entry in measured(plan).items():
             self.seconds |= entry.get("seconds", {})
             self.set_up[class_name] = entry.get("set_up", 0)
@@ -242,25 +242,27 @@ class Selection:
             for file, found in entry.get("lines", {}).items():
                 for line, tests in found.items():
                     self.lines[file][int(line)].update(set(tests) - failed)
-                    self.breadth.update(tests)
 
     def choose(self, mutation, seconds):
         """Return the names of tests that take so many seconds, and how long they should take."""
         killers = self.killers[mutation.file, mutation.function]
-        rarity = self._rarity(mutation)
+        rarity, particular = self._rarity(mutation), self._particular(mutation.file)
         tests = sorted(
             self._that_run(mutation),
-            key=lambda one: (-killers[one], rarity.get(one, 0), self.breadth[one]),
+            key=lambda one: (-killers[one], rarity.get(one, 0), -particular[one]),
         )
         chosen, total, classes = [], 0, set()
         for test in tests:
             class_name = test.rpartition(".")[0]
             cost = self.seconds.get(test, 0)
             cost += 0 if class_name in classes else self.set_up.get(class_name, 0)
-            if total + cost <= seconds or not chosen:
+            if total + cost <= seconds:
                 chosen.append(test)
                 classes.add(class_name)
                 total += cost
+        if tests and not chosen:
+            chosen = [min(tests, key=lambda one: self.seconds.get(one, 0))]
+            total = self.seconds.get(chosen[0], 0)
         return chosen, total
 
     def _that_run(self, mutation):
@@ -282,6 +284,15 @@ class Selection:
             for test in tests:
                 rarity[test] = min(len(tests), rarity.get(test, len(tests)))
         return rarity
+
+    def _particular(self, file):
+        """Return how much of ``file`` each test runs that few others run."""
+        if file not in self.particular:
+            self.particular[file] = Counter()
+            for tests in self.lines[file].values():
+                for test in tests:
+                    self.particular[file][test] += 1 / len(tests)
+        return self.particular[file]
 
     def _that_name(self, constant):
         """The tests that run a line with this name."""
