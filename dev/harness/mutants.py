@@ -15,6 +15,7 @@ FOLDER = state.OWN / "mutants"
 RESULTS = FOLDER / "results.jsonl"
 RUNNER = ["-m", "harness.mutants_runner"]  # in the folder dev
 STAGES = {"measure": "Measuring which test runs which line", "try": "Trying mutants"}
+DAY = 24 * 60 * 60
 MOST_JOBS = 4  # processes, each with a database of its own
 DECIDING = [
     "models/calling_address.py",
@@ -57,13 +58,18 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--seconds", type=int, default=30, help="of tests for each change (30); more finds more"
     )
-    return parser.parse_args()
+    options = parser.parse_args()
+    if not 1 <= options.seconds <= DAY:
+        parser.error(f"--seconds must be from 1 to {DAY}")
+    for file in options.files:
+        folder = Path(file).parts[0]
+        known = file.endswith(".py") and folder not in ("dev", "docs", "tests")
+        if not known or not (state.CHECKOUT / file).is_file():
+            parser.error(f"{file} is no file of the addon: name one such as models/ir_http.py")
+    return options
 
 
 def _main(options: argparse.Namespace) -> int:
-    for file in options.files:
-        if not (state.CHECKOUT / file).is_file():
-            raise Failure(f"There is no {file} here: name a file such as models/ir_http.py.")
     state.make_room(not (odoo_source.is_here() and environment.odoo_is_here()))
     process.stop_left_behind(state.RECORDS)
     source = odoo_source.find()

@@ -13,6 +13,7 @@ from .console import Failure, say, step
 
 DATABASE = database.database_name("run")
 INSTALLED = state.OWN / "run.json"
+PORTS, WORKERS = (1, 65535), (0, 64)
 
 # Odoo's own jobs stay off: some talk to servers of Odoo.
 JOBS = """
@@ -57,7 +58,13 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--database", help="serve this database, as `dev/test --keep` left it")
     parser.add_argument("--reset", action="store_true", help="start with a new database")
     parser.add_argument("--stop", action="store_true", help="stop what an earlier run left behind")
-    return parser.parse_args()
+    options = parser.parse_args()
+    for name, (least, most) in {"port": PORTS, "workers": WORKERS}.items():
+        if not least <= getattr(options, name) <= most:
+            parser.error(f"--{name} must be from {least} to {most}")
+    if options.reset and options.database:
+        parser.error("--reset makes dev/run's own database anew: leave out --database")
+    return options
 
 
 def _main(options: argparse.Namespace) -> int:
