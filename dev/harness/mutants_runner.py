@@ -224,8 +224,9 @@ def measure(plan, names):
 class Selection:
     """Chooses the tests for a mutation: those that run its line, the most particular first.
 
-    Those are the ones that also run a line of its function, or of its file, which few tests
-    run. A test that fails on the code as it is would blame every mutation, and is left out.
+    Those are the ones that are named as its file, or that also run a line of its function, or
+    of its file, which few tests run. A test that fails on the code as it is would blame every
+    mutation, and is left out.
     """
 
     def __init__(self, plan):
@@ -247,10 +248,13 @@ class Selection:
         """Return the names of tests that take so many seconds, and how long they should take."""
         killers = self.killers[mutation.file, mutation.function]
         rarity, particular = self._rarity(mutation), self._particular(mutation.file)
-        tests = sorted(
-            self._that_run(mutation),
-            key=lambda one: (-killers[one], rarity.get(one, 0), -particular[one]),
-        )
+        words = set(Path(mutation.file).stem.split("_")) - {"res", "users", "mfa", "ir", "http"}
+
+        def rank(test):
+            named = any(word in test.partition(".")[0] for word in words)
+            return -killers[test], not named, rarity.get(test, 0), -particular[test]
+
+        tests = sorted(self._that_run(mutation), key=rank)
         chosen, total, classes = [], 0, set()
         for test in tests:
             class_name = test.rpartition(".")[0]
