@@ -245,7 +245,10 @@ class Selection:
                     self.lines[file][int(line)].update(set(tests) - failed)
 
     def choose(self, mutation, seconds):
-        """Return the names of tests that take so many seconds, and how long they should take."""
+        """Return the names of tests that take so many seconds, and how long they should take.
+
+        Many short ones notice more than a long one, which waits for its turn.
+        """
         killers = self.killers[mutation.file, mutation.function]
         rarity, particular = self._rarity(mutation), self._particular(mutation.file)
         words = set(Path(mutation.file).stem.split("_")) - {"res", "users", "mfa", "ir", "http"}
@@ -260,7 +263,7 @@ class Selection:
             class_name = test.rpartition(".")[0]
             cost = self.seconds.get(test, 0)
             cost += 0 if class_name in classes else self.set_up.get(class_name, 0)
-            if total + cost <= seconds:
+            if total + cost <= seconds and self.seconds.get(test, 0) <= seconds / 8:
                 chosen.append(test)
                 classes.add(class_name)
                 total += cost
