@@ -14,6 +14,7 @@ import functools
 import gc
 import hashlib
 import importlib
+import itertools
 import json
 import os
 import re
@@ -224,9 +225,9 @@ def measure(plan, names):
 class Selection:
     """Chooses the tests for a mutation: those that run its line, the most particular first.
 
-    Those are the ones that are named as its file, or that also run a line of its function, or
-    of its file, which few tests run. A test that fails on the code as it is would blame every
-    mutation, and is left out.
+    Those are, in turn, the ones that also run a line of its function, or of its file, which
+    few tests run, and the ones that are named as its file. A test that fails on the code as
+    it is would blame every mutation, and is left out.
     """
 
     def __init__(self, plan):
@@ -253,11 +254,15 @@ class Selection:
         rarity, particular = self._rarity(mutation), self._particular(mutation.file)
         words = set(Path(mutation.file).stem.split("_")) - {"res", "users", "mfa", "ir", "http"}
 
-        def rank(test):
-            named = any(word in test.partition(".")[0] for word in words)
-            return -killers[test], not named, rarity.get(test, 0), -particular[test]
+        def by_line(test):
+            return -killers[test], rarity.get(test, 0), -particular[test]
 
-        tests = sorted(self._that_run(mutation), key=rank)
+        def by_name(test):
+            return not any(word in test.partition(".")[0] for word in words), by_line(test)
+
+        known = self._that_run(mutation)
+        pairs = zip(sorted(known, key=by_line), sorted(known, key=by_name), strict=True)
+        tests = list(dict.fromkeys(itertools.chain.from_iterable(pairs)))
         chosen, total, classes = [], 0, set()
         for test in tests:
             class_name = test.rpartition(".")[0]
