@@ -45,11 +45,11 @@ class IrHttp(models.AbstractModel):
         """
         session = request.session
         since = session.get("mfa_since")
-        if session.uid is not None and since is not None:
+        if since is not None and session.uid is not None:
             cls._mfa_check_session_age(session, since)
         if session.uid is not None:
             cls._mfa_check_policy(session)
-        if session.uid is not None and session.get("identity-check-last"):
+        if session.get("identity-check-last") and session.uid is not None:
             request.env["res.users.identitycheck"]._drop_password_mark(session)
         super()._authenticate_explicit(auth)
         if session.should_rotate and session.uid is None and session.can_save:
@@ -130,13 +130,14 @@ class IrHttp(models.AbstractModel):
 
     @classmethod
     def _post_dispatch(cls, response):
-        """Submit what waits to be written before core saves the session, not after.
+        """Submit what waits to be written before core saves a changed session, not after.
 
         Core tries a request again whose writing conflicts with another's, and would leave
         the session that the first try had opened, with a code that it did not use up.
         """
-        if not request.env.cr._closed:
-            request.env.cr.flush()
+        session, cr = request.session, request.env.cr
+        if (session.is_dirty or session.should_rotate) and not cr._closed:
+            cr.flush()
         super()._post_dispatch(response)
         request.mfa_saved = True
 
@@ -201,8 +202,8 @@ class IrHttp(models.AbstractModel):
         """Tell whether a person logged in opens a page, other than those of the login."""
         asked = request.httprequest
         return (
-            request.session.uid is not None
-            and asked.method == "GET"
+            asked.method == "GET"
+            and request.session.uid is not None
             and "text/html" in asked.headers.get("Accept", "")
             and not asked.path.startswith(SHOWN_ALWAYS)
         )
@@ -257,15 +258,18 @@ class IrHttp(models.AbstractModel):
 
     @classmethod
     def _mfa_check_session_age(cls, session, since):
-        """Log out a session whose second factor was given too long ago, or renew it."""
-        parameters = request.env["ir.config_parameter"]
+        """Log out a session whose second factor was given too long ago, or renew it.
+
+        The shortest age that can be set is a day.
+        """
         elapsed = time.time() - since
+        if elapsed < DAY:
+            return
+        parameters = request.env["ir.config_parameter"]
         if elapsed >= parameters._mfa_duration("auth_totp.session_age").total_seconds():
             cls._mfa_log_out("session")
-        elif (
-            elapsed >= DAY
-            and REAL_USE.match(request.httprequest.path)
-            and parameters._mfa_flag("auth_totp.session_extend")
+        elif REAL_USE.match(request.httprequest.path) and parameters._mfa_flag(
+            "auth_totp.session_extend"
         ):
             session["mfa_since"] = time.time()
 
