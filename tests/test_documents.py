@@ -40,8 +40,8 @@ class TestDocuments(TransactionCase):
         readme = (ADDON / "README.rst").read_text()
         said = dict(re.findall(r"\* - ``(auth_totp\.\w+)``\n +- (.+)\n", readme))
         flags = {key: f"``{int(value)}``" for key, value in FLAGS.items()}
-        days = {key: f"{age // DAY} days" for key, age in DURATIONS.items() if age >= DAY}
-        minutes = {key: f"{age // MINUTE} minutes" for key, age in DURATIONS.items() if age < DAY}
+        days = {key: f"``{age // DAY}`` days" for key, age in DURATIONS.items() if age >= DAY}
+        minutes = {key: f"``{age // MINUTE}`` minutes" for key, age in DURATIONS.items() if age < DAY}
         self.assertEqual(said, flags | days | minutes)
 
     def test_other_parameters_exist(self):
