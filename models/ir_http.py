@@ -114,11 +114,12 @@ class IrHttp(models.AbstractModel):
         its error page. Of an ended one the open websockets end too, and the login page says
         why.
         """
-        if getattr(request, "mfa_saved", False):
-            cls._mfa_take_back_session(request.session)
-        elif request.session.uid is not None or request.session.get("pre_uid"):
-            cls._mfa_restore_session()
         session = request.session
+        if getattr(request, "mfa_saved", False):
+            cls._mfa_take_back_session(session)
+        elif session.can_save and (session.uid is not None or session.get("pre_uid")):
+            cls._mfa_restore_session()
+            session = request.session
         notice = session.should_rotate and session.get("mfa_notice")
         response = super()._handle_error(exception)
         if notice and isinstance(exception, SessionExpiredException):
