@@ -11,6 +11,8 @@ from .common import code_of
 from .test_recovery import PAGES
 from .test_setup import HTML, SetupCase
 
+SCHEMES = ("", "http", "https", "otpauth", "data", "mailto", "tel")
+"""Of links on a page; ``website`` has a footer with the company's mail and phone."""
 TARGETS = (
     "https://evil.example/x",
     "HTTPS://EVIL.EXAMPLE",
@@ -177,7 +179,7 @@ class TestRedirects(SetupCase):
                 for link in re.findall(r'(?:href|action|src|formaction)="([^"]*)"', text):
                     scheme, host = place_of(unescape(link))
                     with self.subTest(path=path, target=ascii(target)[:60], link=link[:200]):
-                        self.assertIn(scheme, ("", "http", "https", "otpauth", "data"))
+                        self.assertIn(scheme, SCHEMES)
                         self.assertNotIn("evil", host.lower())
                         self.assertNotIn("1.2.3.4", host)
 

@@ -83,8 +83,8 @@ class TestHr(ApiCase):
 
     def test_key_changes_no_address_by_the_employee(self):
         """``hr`` writes it to the contact in superuser mode."""
-        self.env["hr.employee"].create({"name": "Ann", "user_id": self.ann.id})
         for user in (self.ann, self.bob):
+            self.env["hr.employee"].create({"name": user.name, "user_id": user.id})
             address, key = user.email, self.make_key(user)
             with self.subTest(user=user.login), mute_logger("odoo.http"):
                 with self.assertRaises(Fault):

@@ -41,7 +41,9 @@ class TestDocuments(TransactionCase):
         said = dict(re.findall(r"\* - ``(auth_totp\.\w+)``\n +- (.+)\n", readme))
         flags = {key: f"``{int(value)}``" for key, value in FLAGS.items()}
         days = {key: f"``{age // DAY}`` days" for key, age in DURATIONS.items() if age >= DAY}
-        minutes = {key: f"``{age // MINUTE}`` minutes" for key, age in DURATIONS.items() if age < DAY}
+        minutes = {
+            key: f"``{age // MINUTE}`` minutes" for key, age in DURATIONS.items() if age < DAY
+        }
         self.assertEqual(said, flags | days | minutes)
 
     def test_other_parameters_exist(self):
