@@ -11,6 +11,7 @@ from datetime import datetime, timezone
 
 from passlib.totp import TOTP
 
+from odoo.http import root
 from odoo.tests import HttpCase, get_db_name, new_test_user
 from odoo.tests.common import HOST
 from odoo.tools import config
@@ -153,6 +154,10 @@ class MfaCase(HttpCase):
 
     def assertLoggedOut(self):
         self.assertIsNone(self.session_uid())
+
+    def stored_session(self):
+        """Return the browser's session as it stands on the disk."""
+        return root.session_store.get(self.opener.cookies["session_id"])
 
     def set_cookie(self, name, value):
         self.opener.cookies.set(name, value, domain=HOST)

@@ -7,7 +7,6 @@ session. Patches stand for code of other modules that fails.
 from unittest.mock import patch
 
 from odoo.exceptions import AccessError
-from odoo.http import root
 from odoo.tests import tagged
 from odoo.tools import mute_logger
 
@@ -22,26 +21,17 @@ ODD_TARGETS = ("1://[", "-://[", "+://[x", "1://]", "//[", "http://[x")
 
 @tagged("post_install", "-at_install")
 class TestFailedRequests(SetupCase):
-    def failing(self, error=RuntimeError):
-        """Have the last line of a login fail, as a module's might."""
-        return (
-            patch.object(Home, "_login_redirect", side_effect=error("A module's")),
-            mute_logger("odoo.http"),
-        )
-
     def see_fail(self, request, error=RuntimeError):
-        patched, muted = self.failing(error)
-        with patched, muted:
+        """Have the last line of a login fail, as a module's might."""
+        failing = patch.object(Home, "_login_redirect", side_effect=error("A module's"))
+        with failing, mute_logger("odoo.http"):
             answer = request()
         self.assertGreaterEqual(answer.status_code, 400)
         self.env.invalidate_all()
         return answer
 
-    def stored(self):
-        return root.session_store.get(self.opener.cookies["session_id"])
-
     def assertNothingGiven(self):
-        session = self.stored()
+        session = self.stored_session()
         self.assertIsNone(session.uid)
         self.assertFalse(session.get("mfa_proof") or session.get("mfa_factor"))
         self.assertLoggedOut()
@@ -106,7 +96,7 @@ class TestFailedRequests(SetupCase):
         ):
             answer = self.post(PAGES + "codes", page, code=self.new_code())
         self.assertEqual(answer.status_code, 500)
-        self.assertFalse(self.stored().get("mfa_proof"))
+        self.assertFalse(self.stored_session().get("mfa_proof"))
         self.assertLoggedIn(self.ann)
 
     def test_page_that_is_not_there_of_an_ended_session(self):
@@ -115,7 +105,7 @@ class TestFailedRequests(SetupCase):
         self.ann._mfa_end_sessions()
         self.env.flush_all()
         self.assertEqual(self.url_open("/no-such-page").status_code, 404)
-        self.assertIsNone(self.stored().uid)
+        self.assertIsNone(self.stored_session().uid)
 
     def test_target_that_only_one_parser_reads(self):
         for target in ODD_TARGETS:

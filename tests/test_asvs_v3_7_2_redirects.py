@@ -79,9 +79,6 @@ class TestRedirects(SetupCase):
         self.assertTrue(location.startswith("/"), location)
         self.assertEqual(place_of(location), ("", ""), location)
 
-    def stored_session(self):
-        return odoo.http.root.session_store.get(self.opener.cookies["session_id"])
-
     def half_open(self, user):
         """Return what the session holds once the password was given."""
         self.new_browser()

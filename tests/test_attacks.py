@@ -1,6 +1,5 @@
 """Ways around the second factor that somebody found once; each stays shut."""
 
-import odoo.http
 from odoo.tests import tagged
 from odoo.tools import mute_logger
 
@@ -177,7 +176,7 @@ class TestAttacks(EnrolmentCase):
         self.post_password(self.bob)
         screen = self.open_screen(self.bob)
         self.confirm(screen, self.secret_on(screen), self.bob)
-        session = odoo.http.root.session_store.get(self.opener.cookies["session_id"])
+        session = self.stored_session()
         self.assertIn("mfa_since", session)
 
     def test_portal_user_who_enrols_anew_keeps_no_old_app(self):

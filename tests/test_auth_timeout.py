@@ -23,7 +23,7 @@ class AuthTimeoutCase(MfaCase):
 
     def be_idle(self):
         """Let the session of the browser be idle for longer than the group allows."""
-        session = odoo.http.root.session_store.get(self.opener.cookies["session_id"])
+        session = self.stored_session()
         session["identity-check-next"] = time.time() - 16 * 60
         odoo.http.root.session_store.save(session)
 
@@ -70,7 +70,7 @@ class TestAuthTimeout(AuthTimeoutCase):
         """The lock screen sets core's mark after a password; our buttons want more."""
         self.ann.group_ids[0].lock_timeout_inactivity = 15
         self.log_in()
-        session = odoo.http.root.session_store.get(self.opener.cookies["session_id"])
+        session = self.stored_session()
         session.pop("mfa_proof")
         odoo.http.root.session_store.save(session)
         self.be_idle()

@@ -139,7 +139,7 @@ class TestDevicesList(EnrolmentCase):
     def test_it_asks_who_it_is(self):
         """A proof that is too old: the list asks, and so does the dialog."""
         answer = self.log_out(self.laptop)["result"]
-        session = root.session_store.get(self.opener.cookies["session_id"])
+        session = self.stored_session()
         session.pop("mfa_proof")
         root.session_store.save(session)
         for button in ("action_log_out", "action_log_out_and_forget"):

@@ -10,7 +10,6 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import pyotp
 
-from odoo import http
 from odoo.tests import tagged
 from odoo.tools import mute_logger
 
@@ -647,7 +646,7 @@ class TestProof(EnrolmentCase):
                 password="mfa_ann_password",
             )
             self.assertNotIn("error", answer)
-            session = http.root.session_store.get(self.opener.cookies["session_id"])
+            session = self.stored_session()
             self.assertIn("identity-check-last", session)
             with self.subTest(button=button):
                 self.assertTrue(self.is_identity_check(self.press(*button)))
@@ -841,5 +840,5 @@ class TestPortal(EnrolmentCase):
     def test_route_asks_nothing_of_a_user_without_mfa(self):
         self.sign_in(self.portal)
         self.assertEqual(self.prove("123456"), self.NOT_ASKED)
-        session = http.root.session_store.get(self.opener.cookies["session_id"])
+        session = self.stored_session()
         self.assertNotIn("mfa_proof", session)

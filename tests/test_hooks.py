@@ -3,7 +3,7 @@ from datetime import timedelta
 
 from freezegun import freeze_time
 
-from odoo import fields, http
+from odoo import fields
 from odoo.exceptions import UserError
 from odoo.tests import tagged
 
@@ -133,9 +133,6 @@ class TestOpenSession(HookCase):
         self.hold_in_core(user, secret)
         self.authenticate(user.login, None)
         return self.stored_session().session_token
-
-    def stored_session(self):
-        return http.root.session_store.get(self.opener.cookies["session_id"])
 
     def expected_token(self, user):
         self.env.flush_all()

@@ -522,7 +522,7 @@ class TestPasskeys(PasskeyCase):
         self.assertEqual(self.ann.auth_passkey_key_ids.name, "Key")
 
     def keep_challenge(self, challenge):
-        session = odoo.http.root.session_store.get(self.opener.cookies["session_id"])
+        session = self.stored_session()
         session["webauthn_challenge"] = challenge
         odoo.http.root.session_store.save(session)
 

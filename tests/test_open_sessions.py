@@ -47,9 +47,6 @@ class OpenSessionCase(WaysInCase):
         self.post_password(user)
         self.assertLoggedIn(user)
 
-    def stored_session(self):
-        return root.session_store.get(self.opener.cookies["session_id"])
-
     def load(self, path="/my", **headers):
         """Open a page; return the path where it leads, ``None`` when it is shown."""
         answer = self.url_open(path, headers=PAGE | headers, allow_redirects=False)

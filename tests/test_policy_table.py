@@ -7,7 +7,6 @@ from pathlib import Path
 from urllib.parse import urlsplit
 from xmlrpc.client import Fault
 
-import odoo.http
 from odoo import Command
 from odoo.tests import get_db_name, tagged
 from odoo.tools import mute_logger
@@ -98,7 +97,7 @@ class WaysInCase(MfaCase):
 
     def outcome_of(self, answer):
         """Return the word of the table for where ``answer``, of a login, leads."""
-        session = odoo.http.root.session_store.get(self.opener.cookies["session_id"])
+        session = self.stored_session()
         if session.uid:
             home = self.url_open("/my", headers={"Accept": "text/html"}, allow_redirects=False)
             place = urlsplit(home.headers.get("Location", "")).path

@@ -88,7 +88,7 @@ class TestQueryCount(ApiCase):
 
     def test_authenticated_request_after_an_identity_check(self):
         self.log_in()
-        session = odoo.http.root.session_store.get(self.opener.cookies["session_id"])
+        session = self.stored_session()
         session["identity-check-last"] = time.time()
         odoo.http.root.session_store.save(session)
         for _warm in range(3):

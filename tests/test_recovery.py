@@ -71,12 +71,12 @@ class RecoveryCase(EnrolmentCase):
         return lines.sorted("id").mapped("kind")
 
     def put_in_session(self, **values):
-        session = odoo.http.root.session_store.get(self.opener.cookies["session_id"])
+        session = self.stored_session()
         session.update(values)
         odoo.http.root.session_store.save(session)
 
     def in_session(self, key):
-        return odoo.http.root.session_store.get(self.opener.cookies["session_id"]).get(key)
+        return self.stored_session().get(key)
 
     def assertPage(self, answer, page):
         self.assertEqual(answer.status_code, 200)
