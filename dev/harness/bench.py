@@ -16,8 +16,6 @@ from . import (
     database,
     environment,
     odoo,
-    odoo_source,
-    process,
     state,
 )
 from .bench_client import Browser, Cost, Site
@@ -74,9 +72,7 @@ def _arguments() -> argparse.Namespace:
 
 
 def _main(options: argparse.Namespace) -> int:
-    state.make_room(not (odoo_source.is_here() and environment.odoo_is_here()))
-    process.stop_left_behind(state.RECORDS)
-    source = odoo_source.find()
+    source = odoo.prepare()
     python = environment.for_odoo()
     painter = environment.for_bench() if options.plot or options.docs else None
     meter = state.CHECKOUT / "dev" / "bench_meter"

@@ -8,7 +8,7 @@ import shutil
 from collections import Counter
 from pathlib import Path
 
-from . import console, database, environment, odoo, odoo_source, process, state
+from . import console, database, environment, odoo, process, state
 from .console import Failure, say, step
 
 FOLDER = state.OWN / "mutants"
@@ -70,9 +70,7 @@ def _arguments() -> argparse.Namespace:
 
 
 def _main(options: argparse.Namespace) -> int:
-    state.make_room(not (odoo_source.is_here() and environment.odoo_is_here()))
-    process.stop_left_behind(state.RECORDS)
-    source = odoo_source.find()
+    source = odoo.prepare()
     python = environment.for_mutants()
     files = options.files or [
         *sorted(f"tools/{path.name}" for path in (state.CHECKOUT / "tools").glob("*.py")),

@@ -13,7 +13,7 @@ import urllib.request
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from . import database, process, state
+from . import database, environment, odoo_source, process, state
 from .console import Failure, step
 from .odoo_source import Odoo
 
@@ -24,6 +24,13 @@ LOG_LINE = re.compile(
 MAKE_ASSETS = "env['ir.qweb']._pregenerate_assets_bundles(); env.cr.commit()"
 SHOWN = 40  # lines of an error
 START_LIMIT = 120.0  # seconds until a server must answer
+
+
+def prepare() -> Odoo:
+    """Begin a command: see to the room on the disk, end what was left behind, return Odoo."""
+    state.make_room(not (odoo_source.is_here() and environment.odoo_is_here()))
+    process.stop_left_behind(state.RECORDS)
+    return odoo_source.find()
 
 
 @dataclass

@@ -8,7 +8,7 @@ import site
 import sys
 from pathlib import Path
 
-from . import browser, console, database, environment, odoo, odoo_source, process, state
+from . import browser, console, database, environment, odoo, process, state
 from .console import Failure, say, step
 
 RIGHT_TO_LEFT = ("ar", "fa", "he")
@@ -45,9 +45,7 @@ def _arguments() -> argparse.Namespace:
 
 
 def _main(options: argparse.Namespace) -> int:
-    state.make_room(not (odoo_source.is_here() and environment.odoo_is_here()))
-    process.stop_left_behind(state.RECORDS)
-    source = odoo_source.find()
+    source = odoo.prepare()
     python = environment.for_odoo()
     _load_playwright()
     browser.provide()

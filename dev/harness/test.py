@@ -65,10 +65,7 @@ def _arguments() -> argparse.Namespace:
 
 
 def _main(options: argparse.Namespace) -> int:
-    setup = not (odoo_source.is_here() and environment.odoo_is_here())
-    state.make_room(setup)
-    process.stop_left_behind(state.RECORDS)
-    source = odoo_source.find()
+    source = odoo.prepare()
     _check_known(options.beside, source)
     python = environment.for_odoo()
     browser.provide()
