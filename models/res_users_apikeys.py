@@ -1,5 +1,4 @@
 import contextlib
-from datetime import timedelta
 
 from psycopg2.errors import SerializationFailure
 
@@ -13,8 +12,9 @@ from odoo.addons.base.models.res_users import INDEX_SIZE, KEY_CRYPT_CONTEXT, che
 from .calling_address import calling_address, note_api_key_call
 from .own_transaction import in_own_transaction
 
-USE_INTERVAL = timedelta(hours=1)
-"""How often a key's use is noted."""
+
+def start_of_hour(time):
+    return time.replace(minute=0, second=0)
 
 
 class ResUsersApikeys(models.Model):
@@ -94,7 +94,7 @@ class ResUsersApikeys(models.Model):
         if not user._mfa_may_call_api():
             user._mfa_record_address("API call")
             return None
-        self._mfa_use(self._mfa_find(uid, key))
+        self._mfa_note_use(self._mfa_find(uid, key), start_of_hour(fields.Datetime.now()))
         if request:  # else ``_check_uid_passwd`` notes it, of the calls that it lets pass
             note_api_key_call(True)
         return uid
@@ -120,7 +120,8 @@ class ResUsersApikeys(models.Model):
     def _mfa_use(self, key):
         """Tell whether the key with the id ``key`` is still good; note its use.
 
-        At most once an hour, in a transaction of its own: the call's may be read-only.
+        At most once an hour of the clock, in a transaction of its own: the call's may be
+        read-only.
         """
         now = fields.Datetime.now()
         self.env.cr.execute(
@@ -132,7 +133,7 @@ class ResUsersApikeys(models.Model):
             )
         )
         row = self.env.cr.fetchone()
-        if row and (row[0] is None or row[0] <= now - USE_INTERVAL):
+        if row and (row[0] is None or row[0] < start_of_hour(now)):
             query = SQL(
                 """UPDATE res_users_apikeys SET mfa_last_used = %s, mfa_last_address = %s
                     WHERE id = %s AND mfa_last_used IS NOT DISTINCT FROM %s""",
@@ -144,6 +145,15 @@ class ResUsersApikeys(models.Model):
             with contextlib.suppress(SerializationFailure):
                 in_own_transaction(self.env, lambda cr: cr.execute(query))
         return bool(row)
+
+    @api.model
+    @ormcache("key", "hour")
+    def _mfa_note_use(self, key, hour):
+        """Note the use of the key with the id ``key``, which core has just found good.
+
+        Asks the database once in ``hour``, not at each call.
+        """
+        self._mfa_use(key)
 
     # -- made and removed ----------------------------------------------------------
 

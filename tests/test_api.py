@@ -360,18 +360,19 @@ class TestApiPolicy(ApiCase):
     def test_last_use_is_noted_to_the_hour(self):
         for way in WAYS:
             user = self.new_person(f"mfa_{way.replace('_', '')}")
-            key, start = self.make_key(user), fields.Datetime.now()
+            key, start = self.make_key(user), fields.Datetime.now().replace(minute=20, second=0)
             with self.subTest(way=way):
-                self.ask(way, user, key)
-                used = self.key_of(user).mfa_last_used
-                self.assertGreaterEqual(used, start.replace(microsecond=0))
+                with freeze_time(start):
+                    self.ask(way, user, key)
+                self.assertEqual(self.key_of(user).mfa_last_used, start)
                 self.assertEqual(self.key_of(user).mfa_last_address, "127.0.0.1")
-                with freeze_time(used + timedelta(minutes=59)):
+                with freeze_time(start + timedelta(minutes=39)), self.coming_from("10.9.9.9"):
                     self.ask(way, user, key)
-                self.assertEqual(self.key_of(user).mfa_last_used, used)
-                with freeze_time(used + timedelta(minutes=61)), self.coming_from("10.9.9.9"):
+                self.assertEqual(self.key_of(user).mfa_last_used, start)
+                self.assertEqual(self.key_of(user).mfa_last_address, "127.0.0.1")
+                with freeze_time(start + timedelta(minutes=40)), self.coming_from("10.9.9.9"):
                     self.ask(way, user, key)
-                self.assertEqual(self.key_of(user).mfa_last_used, used + timedelta(minutes=61))
+                self.assertEqual(self.key_of(user).mfa_last_used, start + timedelta(minutes=40))
                 self.assertEqual(self.key_of(user).mfa_last_address, "10.9.9.9")
 
     def test_refused_calls_are_no_use(self):

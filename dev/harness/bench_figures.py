@@ -37,7 +37,7 @@ STEPS = {
     "request": Step("Authenticated request", 1.02, 0),
     "preferences": Step("Preferences"),
     "XML-RPC": Step("RPC with an API key (XML-RPC)", 1.05, 1),
-    "JSON-2": Step("RPC with an API key (JSON-2)", 1.05, 1),
+    "JSON-2": Step("RPC with an API key (JSON-2)", 1.05, 0),
     "enrolment": Step("Enrolment screen with its QR picture"),
     "picture": Step("QR picture alone", 0.5),
 }
