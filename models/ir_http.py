@@ -1,3 +1,4 @@
+import math
 import re
 import time
 from urllib.parse import quote
@@ -44,44 +45,42 @@ class IrHttp(models.AbstractModel):
         within ten minutes of an identity check.
         """
         session = request.session
-        since = session.get("mfa_since")
-        if since is not None and session.uid is not None:
-            cls._mfa_check_session_age(session, since)
         if session.uid is not None:
-            cls._mfa_check_policy(session)
-        if session.get("identity-check-last") and session.uid is not None:
-            request.env["res.users.identitycheck"]._drop_password_mark(session)
+            if notice := cls._mfa_age_verdict(session) or cls._mfa_policy_verdict(session):
+                cls._mfa_log_out(notice)
+            elif session.get("identity-check-last"):
+                request.env["res.users.identitycheck"]._drop_password_mark(session)
         super()._authenticate_explicit(auth)
         if session.should_rotate and session.uid is None and session.can_save:
             # It ended just now: the forms of this page need the token of its new id.
             root.session_store.rotate(session, request.env)
 
     @classmethod
-    def _mfa_check_policy(cls, session):
-        """End a session whose account is gone or out of its networks, or that misses a policy.
+    def _mfa_policy_verdict(cls, session):
+        """Return why ``session`` ends, or ``None``: the notice that the login page shows.
 
-        Costs no query while the policy is met, or optional.
+        Its account is gone or out of its networks, or it misses a policy. Costs no query
+        while the policy is met, or optional.
         """
         user = cls._mfa_session_user(session)
         try:
             allowed, demand = user._mfa_address_is_allowed(), user._mfa_demand()
         except MissingError:  # deleted meanwhile: core would notice later
-            cls._mfa_log_out("login")
-            return
+            return "login"
         if not allowed:
             user._mfa_record_address("session")
-            cls._mfa_log_out("network")
-            return
+            return "network"
         if cls._mfa_session_meets(session, user, demand):
-            return
-        if demand.over and demand.over <= fields.Datetime.now():
-            cls._mfa_log_out("policy")
+            return None
+        return "policy" if demand.over and demand.over <= fields.Datetime.now() else None
 
     @classmethod
     def _mfa_session_user(cls, session):
         """Return whose session this is: who became the superuser, if so."""
-        became = session.uid == SUPERUSER_ID and session.get("mfa_become")
-        return request.env["res.users"].browse(became or session.uid)
+        uid = session.uid
+        if uid == SUPERUSER_ID:
+            uid = session.get("mfa_become") or uid
+        return request.env["res.users"].browse(uid)
 
     @classmethod
     def _mfa_session_meets(cls, session, user, demand):
@@ -136,9 +135,9 @@ class IrHttp(models.AbstractModel):
         Core tries a request again whose writing conflicts with another's, and would leave
         the session that the first try had opened, with a code that it did not use up.
         """
-        session, cr = request.session, request.env.cr
-        if (session.is_dirty or session.should_rotate) and not cr._closed:
-            cr.flush()
+        session = request.session
+        if (session.is_dirty or session.should_rotate) and not request.env.cr._closed:
+            request.env.cr.flush()
         super()._post_dispatch(response)
         request.mfa_saved = True
 
@@ -178,9 +177,11 @@ class IrHttp(models.AbstractModel):
         Also read what is given to the lock screen of ``auth_timeout`` as our own pages do:
         that module may be loaded after this one, so its methods cannot be overridden.
         """
-        if request.httprequest.path.rstrip("/") == LOCK_SCREEN:
+        if endpoint.routing["type"] != "jsonrpc":
+            return cls._mfa_lead_elsewhere() or super()._dispatch(endpoint)
+        if LOCK_SCREEN in endpoint.routing["routes"]:
             cls._mfa_read_lock_screen(request.params)
-        return cls._mfa_lead_elsewhere() or super()._dispatch(endpoint)
+        return super()._dispatch(endpoint)
 
     @classmethod
     def _serve_fallback(cls):
@@ -258,21 +259,22 @@ class IrHttp(models.AbstractModel):
             credential["token"] = code
 
     @classmethod
-    def _mfa_check_session_age(cls, session, since):
-        """Log out a session whose second factor was given too long ago, or renew it.
+    def _mfa_age_verdict(cls, session):
+        """Return ``"session"`` if the second factor was given too long ago; else renew it.
 
         The shortest age that can be set is a day.
         """
-        elapsed = time.time() - since
+        elapsed = time.time() - session.get("mfa_since", math.inf)
         if elapsed < DAY:
-            return
+            return None
         parameters = request.env["ir.config_parameter"]
         if elapsed >= parameters._mfa_duration("auth_totp.session_age").total_seconds():
-            cls._mfa_log_out("session")
-        elif REAL_USE.match(request.httprequest.path) and parameters._mfa_flag(
+            return "session"
+        if REAL_USE.match(request.httprequest.path) and parameters._mfa_flag(
             "auth_totp.session_extend"
         ):
             session["mfa_since"] = time.time()
+        return None
 
     @api.model
     def _mfa_session_end(self):
