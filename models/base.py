@@ -1,7 +1,6 @@
 from odoo import models
-from odoo.http import request
 
-from .calling_address import is_hidden_call
+from .calling_address import is_call
 
 
 class Base(models.AbstractModel):
@@ -25,7 +24,7 @@ class Base(models.AbstractModel):
     def unlink(self):
         if self._name == "auth.passkey.key":
             owners = self.sudo().create_uid.with_env(self.env)
-            if request or is_hidden_call() or not self.env.su:
+            if is_call() or not self.env.su:
                 owners._mfa_check_own_change({"auth_passkey_key_ids": self.ids})
                 owners._mfa_check_rank()
             self.env["res.users.mfa.event"]._record_owned(

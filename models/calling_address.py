@@ -81,6 +81,11 @@ def is_hidden_call():
     return not request and _by_api_key.get() is not None
 
 
+def is_call():
+    """Tell whether somebody calls, rather than the server works by itself."""
+    return bool(request) or is_hidden_call()
+
+
 def note_api_key_call(by_key):
     """Note for :func:`is_api_key_call` what opened the present call.
 

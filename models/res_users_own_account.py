@@ -7,7 +7,7 @@ from odoo.http import request
 from odoo.addons.base.models.res_users import check_identity
 
 from ..exceptions import SecondFactorRefused
-from .calling_address import is_api_key_call, is_hidden_call
+from .calling_address import is_api_key_call, is_call
 from .leading_refusal import leading_refusal
 from .res_users_mfa_guarded import DOOR
 
@@ -47,7 +47,7 @@ class ResUsers(models.Model):
             with an API key
         """
         user = self._mfa_acting()
-        by_server = self.env.su and not (request or is_hidden_call())
+        by_server = self.env.su and not is_call()
         if by_server or user not in self:
             return
         by_link = self.env.context.get("mfa_reset_link") is DOOR
