@@ -6,7 +6,7 @@ import itertools
 import os
 import secrets
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 from . import (
@@ -24,12 +24,14 @@ from .bench_stage import APPS, METER, Stage
 from .console import Failure, step
 
 KEY = "AUTH_TOTP_MFA_KEY"
-WARM = 3  # rounds that are not counted
-CHUNK = 10  # rounds between two lines of progress
+STARTS = 4  # of the servers: where memory lies makes a process some per cent faster or slower
+WARM = 3  # rounds of each start that are not counted
 FEW, MANY = 100, 100_000  # accounts that the login is compared at
 LOGINS = 1000  # after which the memory of a worker is looked at
 USERS = (FEW, 1_000_000)
 ROUNDS = (5, 10_000)
+Round = Callable[[], list[bench_client.Steps]]
+"""Begins a round: the steps of each side."""
 
 
 def main() -> int:
@@ -104,20 +106,22 @@ def _side_by_side(stage: Stage, options: argparse.Namespace) -> dict:
     stage.fill(ours, users)
     with step("Drawing QR pictures"):
         pictures = _pairs_of(stage.run(ours, "draw_pictures", WARM + options.rounds))
-    scale = {}
-    with stage.serve({core: users, ours: users}) as sites:
-        found = _measure("Logging in", options.rounds, lambda: _journeys(sites))
-        homes = [Browser(site) for site in sites], [Browser(site) for site in sites]
-        found |= _measure("Opening screens", options.rounds, lambda: _screens(*homes))
-        found["picture"] = pictures
-        apps = _measure(f"Logging in with {APPS} apps", options.rounds, lambda: _apps(sites[1]))
-        scale |= {"apps": _figures(apps)}
-        if options.scale or options.docs:
+    counts = {core: users, ours: users}
+    logins, screens, apps = _measure(
+        stage,
+        counts,
+        options.rounds,
+        {"Logging in": _journeys, "Opening screens": _screens, f"{APPS} apps": _apps},
+    )
+    steps = _figures(logins | screens | {"picture": pictures})
+    scale = {"apps": _figures(apps)}
+    if options.scale or options.docs:
+        with stage.serve(counts) as sites:
             scale["memory"] = _grow_memory(sites)
-    return {"steps": _figures(found), "scale": scale}
+    return {"steps": steps, "scale": scale}
 
 
-def _journeys(sites: list[Site]) -> Callable[[], list[bench_client.Steps]]:
+def _journeys(sites: list[Site]) -> Round:
     """Return what begins a round: the same steps on each site, each by somebody new."""
     numbers = itertools.cycle(range(1, min(site.users for site in sites) // 2))
 
@@ -139,9 +143,9 @@ def _journey(site: Site, someone: int, other: int) -> bench_client.Steps:
     yield from bench_client.call_api(Browser(site))
 
 
-def _screens(
-    at_home: list[Browser], newcomers: list[Browser]
-) -> Callable[[], list[bench_client.Steps]]:
+def _screens(sites: list[Site]) -> Round:
+    at_home, newcomers = [Browser(site) for site in sites], [Browser(site) for site in sites]
+
     def begin() -> list[bench_client.Steps]:
         return [
             itertools.chain(bench_client.open_preferences(one), bench_client.enrol(other))
@@ -151,8 +155,9 @@ def _screens(
     return begin
 
 
-def _apps(site: Site) -> Callable[[], list[bench_client.Steps]]:
-    """One app against ten, on one site."""
+def _apps(sites: list[Site]) -> Round:
+    """One app against ten, with this addon."""
+    site = sites[1]
     border = site.users // 2
     few, many = itertools.cycle(range(1, border)), itertools.cycle(range(border, site.users))
     return lambda: [bench_client.login(Browser(site), next(who)) for who in (few, many)]
@@ -169,9 +174,8 @@ def _at_scale(stage: Stage, rounds: int) -> dict:
     small = stage.make_core("small", FEW)
     result["install_small"] = stage.install(small, "on a small database")
     stage.fill(small, FEW, apps=2, devices=3)
-    with stage.serve({small: FEW, big: MANY}) as sites:
-        found = _measure("Logging in at scale", rounds, lambda: _journeys(sites))
-        result["users"] = _figures(found)
+    [found] = _measure(stage, {small: FEW, big: MANY}, rounds, {"Logging in": _journeys})
+    result["users"] = _figures(found)
     result["uninstall"] = stage.uninstall(big, f"of {MANY} accounts")
     return result
 
@@ -207,23 +211,28 @@ def _grow_memory(sites: list[Site]) -> list[dict[str, int]]:
 
 
 def _measure(
-    what: str, rounds: int, make: Callable[[], Callable[[], list[bench_client.Steps]]]
-) -> dict[str, Pairs]:
-    """Take the two sides through the same steps in turn, left, right, left, right."""
-    begin = make()
-    found: dict[str, Pairs] = {}
-    for turns in _chunks(WARM + rounds):
-        with step(f"{what}: round {turns[-1] + 1} of {WARM + rounds}"):
-            for turn in turns:
-                for (name, left), (_same, right) in zip(*begin(), strict=True):
-                    if turn >= WARM:
-                        found.setdefault(name, Pairs()).add(left, right)
+    stage: Stage,
+    users: dict[str, int],
+    rounds: int,
+    kinds: dict[str, Callable[[list[Site]], Round]],
+) -> list[dict[str, Pairs]]:
+    """Take two sites through rounds of each kind; return what was found of each."""
+    found: list[dict[str, Pairs]] = [{} for _kind in kinds]
+    for start in range(STARTS):
+        more = len(range(start, rounds, STARTS))
+        with stage.serve(users) as sites:
+            for (what, make), pairs in zip(kinds.items(), found, strict=True):
+                with step(f"{what}, start {start + 1} of {STARTS}: {WARM + more} rounds"):
+                    _take_turns(make(sites), more, pairs)
     return found
 
 
-def _chunks(number: int) -> Iterator[range]:
-    for start in range(0, number, CHUNK):
-        yield range(start, min(start + CHUNK, number))
+def _take_turns(begin: Round, rounds: int, found: dict[str, Pairs]) -> None:
+    """Take the two sides through the same steps in turn, left, right, left, right."""
+    for turn in range(WARM + rounds):
+        for (name, left), (_same, right) in zip(*begin(), strict=True):
+            if turn >= WARM:
+                found.setdefault(name, Pairs()).add(left, right)
 
 
 def _pairs_of(costs: list) -> Pairs:

@@ -32,6 +32,7 @@ class Stage:
         self.bench = bench
         self.log = state.new_log("bench")
         self._names: list[str] = []
+        self._given: dict[str, dict[int, int]] = {}
 
     def close(self) -> None:
         for name in self._names:
@@ -109,7 +110,9 @@ class Stage:
                     more = ["--workers=1", f"--load=base,rpc,web,{METER}", *box.options]
                     yielded = []
                     for name, number in users.items():
-                        site = Site(process.free_port(), name, number, self._keeper(name))
+                        given = self._given.setdefault(name, {})
+                        keeper = self._keeper(name)
+                        site = Site(process.free_port(), name, number, keeper, given=given)
                         log = state.new_log("bench-server")
                         children.append(self.bench.serve(name, site.port, log, *more))
                         yielded.append(site)
