@@ -55,11 +55,11 @@ class ResUsersAuthenticator(models.Model):
         self.secret_key = False
 
     def _read_secrets(self):
-        """Return ``{id: secret}`` of these apps, in Base32.
+        """Return ``{id: secret}`` of these apps, in Base32, the one used last first.
 
         Apps whose secret cannot be decrypted are left out, and the log says so.
         """
-        return read_secrets(self, "secret_key")
+        return read_secrets(self, "secret_key", "last_step DESC NULLS LAST, id")
 
     def _has_secret(self, secret):
         """Tell whether one of these apps makes the codes of ``secret``."""
@@ -158,8 +158,9 @@ class ResUsersAuthenticator(models.Model):
     def _accept(self, code):
         """Return the app whose code this is, and use up the code's time step.
 
-        Every app is compared. The step is used up by one conditional update, so
-        that of two requests with one code exactly one gets it.
+        A wrong code is compared with every app, a right one until it is found. The step is
+        used up by one conditional update, so that of two requests with one code exactly one
+        gets it.
 
         Apps whose secret cannot be decrypted are passed over.
 
@@ -176,14 +177,15 @@ class ResUsersAuthenticator(models.Model):
                     "your apps. Use a recovery code, or ask your administrator for help."
                 )
             )
-        readable = self.browse(secrets)
-        steps = {app: totp.matching_step(secrets[app.id] or "", code, now) for app in readable}
-        matches = [(app, step) for app, step in steps.items() if step is not None]
-        if not matches:
-            raise WrongCode(self._explain_wrong_code(unreadable=self - readable))
-        for app, step in matches:
-            if app._use_up(step):
-                return app
+        used = False
+        for app in self.browse(secrets):
+            step = totp.matching_step(secrets[app.id] or "", code, now)
+            if step is not None:
+                if app._use_up(step):
+                    return app
+                used = True
+        if not used:
+            raise WrongCode(self._explain_wrong_code(unreadable=self - self.browse(secrets)))
         raise UsedCode(
             self.env._("This code was used already. Wait for the next one, then enter that.")
         )

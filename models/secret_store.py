@@ -96,14 +96,15 @@ def execute_unlogged(cr, query):
     cr._obj.execute(query.code, query.params)
 
 
-def read_secrets(records, column):
-    """Return ``{id: secret}`` of ``records``, as :func:`unseal_rows` does."""
+def read_secrets(records, column, order="id"):
+    """Return ``{id: secret}`` of ``records``, in that order, as :func:`unseal_rows` does."""
     records.env.cr.execute(
         SQL(
-            "SELECT id, %s FROM %s WHERE id = ANY(%s)",
+            "SELECT id, %s FROM %s WHERE id = ANY(%s) ORDER BY %s",
             SQL.identifier(column),
             SQL.identifier(records._table),
             list(records._ids),
+            SQL(order),
         )
     )
     return unseal_rows(records.env, records._table, records.env.cr.fetchall())

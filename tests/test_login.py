@@ -106,6 +106,13 @@ class TestLogin(MfaCase):
         self.log_in(code=code_of(OTHER_SECRET))
         self.assertLoggedIn(self.ann)
 
+    def test_app_used_last_is_compared_first(self):
+        """Ten apps make the login of who uses one of them no slower."""
+        self.enrol(self.ann, OTHER_SECRET, "Tablet")
+        self.log_in(code=code_of(OTHER_SECRET))
+        secrets = self.ann.authenticator_ids._read_secrets().values()
+        self.assertEqual(list(secrets), [OTHER_SECRET, SECRET])
+
     def test_app_of_another_user_does_not(self):
         self.enrol(self.bob, OTHER_SECRET)
         self.log_in(code=code_of(OTHER_SECRET))
