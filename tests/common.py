@@ -112,7 +112,7 @@ class MfaCase(HttpCase):
         self.opener.headers["User-Agent"] = user_agent or CHROME % 140
 
     def csrf_of(self, response):
-        return re.search(r'name="csrf_token" value="([^"]+)"', response.text)[1]
+        return re.search(r'name="csrf_token"[^>]* value="([^"]+)"', response.text)[1]
 
     def post_password(self, user, password=None, **values):
         """Give the password; return the answer of the page that follows."""
