@@ -1,4 +1,3 @@
-import math
 import re
 import time
 from urllib.parse import quote
@@ -59,8 +58,8 @@ class IrHttp(models.AbstractModel):
     def _mfa_policy_verdict(cls, session):
         """Return why ``session`` ends, or ``None``: the notice that the login page shows.
 
-        Its account is gone or out of its networks, or it misses a policy. Costs no query
-        while the policy is met, or optional.
+        Its account is gone, or out of its networks, which is recorded, or it misses a policy.
+        Costs no query while the policy is met, or optional.
         """
         user = cls._mfa_session_user(session)
         try:
@@ -260,12 +259,14 @@ class IrHttp(models.AbstractModel):
 
     @classmethod
     def _mfa_age_verdict(cls, session):
-        """Return ``"session"`` if the second factor was given too long ago; else renew it.
+        """Return ``"session"`` if the second factor was given too long ago, or ``None``.
+
+        Real use begins the age anew, where that is set.
 
         The shortest age that can be set is a day.
         """
-        elapsed = time.time() - session.get("mfa_since", math.inf)
-        if elapsed < DAY:
+        since = session.get("mfa_since")
+        if since is None or (elapsed := time.time() - since) < DAY:
             return None
         parameters = request.env["ir.config_parameter"]
         if elapsed >= parameters._mfa_duration("auth_totp.session_age").total_seconds():

@@ -86,7 +86,7 @@ class ResUsers(models.Model):
             raise AccessDenied()
         keys = self.env["res.users.apikeys"]
         key = keys._mfa_find(uid, passwd)
-        refused = not keys._mfa_use(key) if key else user._rpc_api_keys_only()
+        refused = not keys._mfa_use_if_good(key) if key else user._rpc_api_keys_only()
         if refused:
             raise AccessDenied()
         note_api_key_call(bool(key))

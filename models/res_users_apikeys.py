@@ -13,8 +13,9 @@ from .calling_address import calling_address, note_api_key_call
 from .own_transaction import in_own_transaction
 
 
-def start_of_hour(time):
-    return time.replace(minute=0, second=0)
+def start_of_hour(moment):
+    """Return when the hour of the clock began in which ``moment``, in UTC, is."""
+    return moment.replace(minute=0, second=0, microsecond=0)
 
 
 class ResUsersApikeys(models.Model):
@@ -104,7 +105,7 @@ class ResUsersApikeys(models.Model):
     def _mfa_find(self, uid, key):
         """Return the id of the API key ``key`` of a user, or ``None``: it is a password.
 
-        The key may have expired or been removed since: :meth:`_mfa_use` tells.
+        The key may have expired or been removed since: :meth:`_mfa_use_if_good` tells.
         """
         self.env.cr.execute(
             SQL(
@@ -117,7 +118,7 @@ class ResUsersApikeys(models.Model):
         return next((row for row, hashed in rows if KEY_CRYPT_CONTEXT.verify(key, hashed)), None)
 
     @api.model
-    def _mfa_use(self, key):
+    def _mfa_use_if_good(self, key):
         """Tell whether the key with the id ``key`` is still good; note its use.
 
         At most once an hour of the clock, in a transaction of its own: the call's may be
@@ -133,14 +134,16 @@ class ResUsersApikeys(models.Model):
             )
         )
         row = self.env.cr.fetchone()
-        if row and (row[0] is None or row[0] < start_of_hour(now)):
+        hour = start_of_hour(now)
+        if row and (row[0] is None or row[0] < hour):
+            # Judged once more: what a read-only transaction read may be old.
             query = SQL(
                 """UPDATE res_users_apikeys SET mfa_last_used = %s, mfa_last_address = %s
-                    WHERE id = %s AND mfa_last_used IS NOT DISTINCT FROM %s""",
+                    WHERE id = %s AND (mfa_last_used IS NULL OR mfa_last_used < %s)""",
                 now,
                 calling_address(),
                 key,
-                row[0],
+                hour,
             )
             with contextlib.suppress(SerializationFailure):
                 in_own_transaction(self.env, lambda cr: cr.execute(query))
@@ -151,9 +154,9 @@ class ResUsersApikeys(models.Model):
     def _mfa_note_use(self, key, hour):
         """Note the use of the key with the id ``key``, which core has just found good.
 
-        Asks the database once in ``hour``, not at each call.
+        Asks the database once in ``hour`` in each process, not at each call.
         """
-        self._mfa_use(key)
+        self._mfa_use_if_good(key)
 
     # -- made and removed ----------------------------------------------------------
 

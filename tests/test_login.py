@@ -112,6 +112,11 @@ class TestLogin(MfaCase):
         self.log_in(code=code_of(OTHER_SECRET))
         secrets = self.ann.authenticator_ids._read_secrets().values()
         self.assertEqual(list(secrets), [OTHER_SECRET, SECRET])
+        self.new_browser()
+        self.assertIn("used already", self.log_in(code=code_of(OTHER_SECRET)).text)
+        self.assertLoggedOut()
+        self.log_in(code=code_of(SECRET))
+        self.assertLoggedIn(self.ann)
 
     def test_app_of_another_user_does_not(self):
         self.enrol(self.bob, OTHER_SECRET)
