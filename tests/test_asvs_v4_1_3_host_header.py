@@ -86,6 +86,8 @@ class HostCase(MailCase, HelpCase, TourCase):
 class TestHostHeader(HostCase):
     def read(self, answer):
         """Return a page without what ``website`` tells social networks in each, of this host."""
+        if "website" not in self.env:
+            return answer.text
         return re.sub(r'<meta (property="og|name="twitter):[^>]*>', "", answer.text)
 
     def test_pages_before_and_after_the_login(self):

@@ -147,7 +147,7 @@ def _log_in(address: str) -> None:
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), jar)
     for path in SERVED:
         page = opener.open(address + path).read()
-    token = re.search(rb'name="csrf_token" value="([^"]+)"', page)[1].decode()
+    token = re.search(rb'name="csrf_token"[^>]* value="([^"]+)"', page)[1].decode()
     form = {"login": "admin", "password": "admin", "csrf_token": token}
     answer = opener.open(f"{address}/web/login", urllib.parse.urlencode(form).encode())
     if "/odoo" not in answer.url:

@@ -189,7 +189,7 @@ class Browser:
 
     def _read(self, answer):
         """Take the form's token, and keep Secure cookies, which plain HTTP would not send."""
-        found = re.search(r'name="csrf_token" value="([^"]+)"', answer.text)
+        found = re.search(r'name="csrf_token"[^>]* value="([^"]+)"', answer.text)
         self.csrf = found[1] if found else self.csrf
         for cookie in self.http.cookies:
             cookie.secure = False
