@@ -2,11 +2,12 @@
 
 import argparse
 import base64
+import functools
 import itertools
 import os
 import secrets
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from . import (
@@ -107,26 +108,28 @@ def _side_by_side(stage: Stage, options: argparse.Namespace) -> dict:
     with step("Drawing QR pictures"):
         pictures = _pairs_of(stage.run(ours, "draw_pictures", WARM + options.rounds))
     counts = {core: users, ours: users}
-    logins, screens, apps = _measure(
-        stage,
-        counts,
-        options.rounds,
-        {"Logging in": _journeys, "Opening screens": _screens, f"{APPS} apps": _apps},
-    )
+    kinds = {
+        "Logging in": _journeys,
+        "Opening screens": _screens,
+        f"Logging in with {APPS} apps": functools.partial(_apps, app=0),
+        "Logging in with another app": functools.partial(_apps, app=APPS - 1),
+    }
+    logins, screens, used, unused = _measure(stage, counts, options.rounds, kinds)
     steps = _figures(logins | screens | {"picture": pictures})
-    scale = {"apps": _figures(apps)}
+    scale = {"apps": _figures(used), "other_app": _figures(unused)}
     if options.scale or options.docs:
         with stage.serve(counts) as sites:
             scale["memory"] = _grow_memory(sites)
     return {"steps": steps, "scale": scale}
 
 
-def _journeys(sites: list[Site]) -> Round:
+def _journeys(sites: list[Site], turns: Iterator[int]) -> Round:
     """Return what begins a round: the same steps on each site, each by somebody new."""
-    numbers = itertools.cycle(range(1, min(site.users for site in sites) // 2))
+    pairs = min(site.users for site in sites) // 4 - 1
 
     def begin() -> list[bench_client.Steps]:
-        someone, other = next(numbers), next(numbers)
+        someone = 1 + 2 * (next(turns) % pairs)
+        other = someone + 1
         return [_journey(site, someone, other) for site in sites]
 
     return begin
@@ -143,7 +146,7 @@ def _journey(site: Site, someone: int, other: int) -> bench_client.Steps:
     yield from bench_client.call_api(Browser(site))
 
 
-def _screens(sites: list[Site]) -> Round:
+def _screens(sites: list[Site], _turns: Iterator[int]) -> Round:
     at_home, newcomers = [Browser(site) for site in sites], [Browser(site) for site in sites]
 
     def begin() -> list[bench_client.Steps]:
@@ -155,12 +158,24 @@ def _screens(sites: list[Site]) -> Round:
     return begin
 
 
-def _apps(sites: list[Site]) -> Round:
-    """One app against ten, with this addon."""
+def _apps(sites: list[Site], turns: Iterator[int], app: int) -> Round:
+    """One app against ten with this addon, the code being that of the number ``app``.
+
+    The first is the one used last. The others were never used, nor are the accounts again
+    before all others of theirs were.
+    """
     site = sites[1]
-    border = site.users // 2
-    few, many = itertools.cycle(range(1, border)), itertools.cycle(range(border, site.users))
-    return lambda: [bench_client.login(Browser(site), next(who)) for who in (few, many)]
+    share = site.users // 8
+    few = 2 * share if app else 3 * share
+
+    def begin() -> list[bench_client.Steps]:
+        number = few + next(turns) % share
+        return [
+            bench_client.login(Browser(site), number),
+            bench_client.login(Browser(site), number + site.users // 2, app=app),
+        ]
+
+    return begin
 
 
 # -- at scale ----------------------------------------------------------------------
@@ -174,7 +189,8 @@ def _at_scale(stage: Stage, rounds: int) -> dict:
     small = stage.make_core("small", FEW)
     result["install_small"] = stage.install(small, "on a small database")
     stage.fill(small, FEW, apps=2, devices=3)
-    [found] = _measure(stage, {small: FEW, big: MANY}, rounds, {"Logging in": _journeys})
+    kinds = {"Logging in at scale": _journeys}
+    [found] = _measure(stage, {small: FEW, big: MANY}, rounds, kinds)
     result["users"] = _figures(found)
     result["uninstall"] = stage.uninstall(big, f"of {MANY} accounts")
     return result
@@ -182,16 +198,19 @@ def _at_scale(stage: Stage, rounds: int) -> dict:
 
 def _grow_memory(sites: list[Site]) -> list[dict[str, int]]:
     """Log in often on all sites at once; return the bytes of each worker before and after."""
-    before = [site.memory() for site in sites]
     failures: list[BaseException] = []
 
-    def log_in(site: Site) -> None:
+    def log_in(site: Site, times: int = LOGINS) -> None:
         try:
-            for number in itertools.islice(itertools.cycle(range(1, site.users // 2)), LOGINS):
+            for number in itertools.islice(itertools.cycle(range(1, site.users // 2)), times):
                 for _step in bench_client.login(Browser(site), number):
                     pass
         except Exception as error:
             failures.append(error)
+
+    for site in sites:
+        log_in(site, WARM)
+    before = [site.memory() for site in sites]
 
     threads = [threading.Thread(target=log_in, args=[site], daemon=True) for site in sites]
     with step(f"Logging in {LOGINS} times on each server"):
@@ -214,25 +233,25 @@ def _measure(
     stage: Stage,
     users: dict[str, int],
     rounds: int,
-    kinds: dict[str, Callable[[list[Site]], Round]],
+    kinds: dict[str, Callable[[list[Site], Iterator[int]], Round]],
 ) -> list[dict[str, Pairs]]:
-    """Take two sites through rounds of each kind; return what was found of each."""
+    """Take two sites through rounds of each kind; return what was found of each.
+
+    In turn, left, right, left, right, and in several starts of their servers.
+    """
     found: list[dict[str, Pairs]] = [{} for _kind in kinds]
+    turns = [itertools.count() for _kind in kinds]
     for start in range(STARTS):
         more = len(range(start, rounds, STARTS))
         with stage.serve(users) as sites:
-            for (what, make), pairs in zip(kinds.items(), found, strict=True):
+            for (what, make), pairs, numbers in zip(kinds.items(), found, turns, strict=True):
                 with step(f"{what}, start {start + 1} of {STARTS}: {WARM + more} rounds"):
-                    _take_turns(make(sites), more, pairs)
+                    begin = make(sites, numbers)
+                    for turn in range(WARM + more):
+                        for (name, left), (_same, right) in zip(*begin(), strict=True):
+                            if turn >= WARM:
+                                pairs.setdefault(name, Pairs()).add(left, right, start)
     return found
-
-
-def _take_turns(begin: Round, rounds: int, found: dict[str, Pairs]) -> None:
-    """Take the two sides through the same steps in turn, left, right, left, right."""
-    for turn in range(WARM + rounds):
-        for (name, left), (_same, right) in zip(*begin(), strict=True):
-            if turn >= WARM:
-                found.setdefault(name, Pairs()).add(left, right)
 
 
 def _pairs_of(costs: list) -> Pairs:

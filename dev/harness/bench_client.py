@@ -25,7 +25,7 @@ STEP = 30  # seconds for which a code is shown
 REQUESTS = 10  # authenticated requests in a session
 PASSWORD = "a password of the bench"
 API_KEY = "0123456789abcdef0123456789abcdef01234567"
-CSRF = re.compile(r'name="csrf_token" value="([^"]+)"')
+CSRF = re.compile(r'name="csrf_token"[^>]* value="([^"]+)"')
 
 
 @dataclass
@@ -70,13 +70,13 @@ class Site:
     given: dict[int, int] = field(default_factory=dict)
     """The last time step whose code was given, by number of the account."""
 
-    def new_code(self, number: int) -> str:
+    def new_code(self, number: int, app: int = 0) -> str:
         """A code of an account that was not given before; waits for one where need be."""
         while time.time() // STEP <= self.given.get(number, 0):
             time.sleep(0.1)
         now = time.time()
         self.given[number] = int(now // STEP)
-        return code_of(secret_of(number), now)
+        return code_of(secret_of(number, app), now)
 
     def memory(self) -> int:
         """The bytes of memory that the worker holds (resident set)."""
@@ -130,9 +130,10 @@ class Browser:
         return self.ask(path, body.encode(), "application/json")
 
 
-def secret_of(number: int) -> str:
-    """The first secret of an account; ``bench_shell`` makes the same."""
-    return base64.b32encode(hashlib.sha1(f"bench {number}".encode()).digest()).decode()
+def secret_of(number: int, app: int = 0) -> str:
+    """The secret of an app of an account; ``bench_shell`` makes the same."""
+    text = f"bench {number}" + (f" {app}" if app else "")
+    return base64.b32encode(hashlib.sha1(text.encode()).digest()).decode()
 
 
 def code_of(secret: str, now: float) -> str:
@@ -148,13 +149,13 @@ def code_of(secret: str, now: float) -> str:
 Steps = Iterator[tuple[str, Cost]]
 
 
-def login(browser: Browser, number: int, remember: bool = False) -> Steps:
+def login(browser: Browser, number: int, remember: bool = False, app: int = 0) -> Steps:
     """Log in with password and code."""
     yield "password", _password(browser, number)
     page = browser.ask("/web/login/totp")
     _expect(page, 200, "the page that asks for a code")
     yield "code page", page.cost
-    values = {"csrf_token": _token(page), "totp_token": browser.site.new_code(number)}
+    values = {"csrf_token": _token(page), "totp_token": browser.site.new_code(number, app)}
     if remember:
         values["remember"] = "1"
     answer = browser.send("/web/login/totp", **values)

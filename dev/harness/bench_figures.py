@@ -1,7 +1,9 @@
 """The arithmetic of `dev/bench`: what many pairs of measurements say."""
 
+import itertools
 import random
 import statistics
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from .bench_client import Cost
@@ -45,23 +47,35 @@ STEPS = {
 
 @dataclass
 class Pairs:
-    """Costs of the same step on two sides, measured in turn."""
+    """Costs of the same step on two sides, measured in turn, in one start of them or several."""
 
-    left: list[Cost] = field(default_factory=list)
-    right: list[Cost] = field(default_factory=list)
+    starts: dict[int, list[tuple[Cost, Cost]]] = field(default_factory=dict)
 
-    def add(self, left: Cost, right: Cost) -> None:
-        self.left.append(left)
-        self.right.append(right)
+    def add(self, left: Cost, right: Cost, start: int = 0) -> None:
+        self.starts.setdefault(start, []).append((left, right))
 
     def figures(self) -> dict:
         """What is reported: times in milliseconds; ``ratio`` is right by left."""
+        left, right = zip(*itertools.chain(*self.starts.values()), strict=True)
         return {
-            "pairs": len(self.left),
-            "left": _side(self.left),
-            "right": _side(self.right),
-            "ratio": _ratio([pair.seconds for pair in self.left], [p.seconds for p in self.right]),
-            "cpu_ratio": _ratio([pair.cpu for pair in self.left], [p.cpu for p in self.right]),
+            "pairs": len(left),
+            "left": _side(left),
+            "right": _side(right),
+            "ratio": self._ratio(lambda cost: cost.seconds),
+            "cpu_ratio": self._ratio(lambda cost: cost.cpu),
+        }
+
+    def _ratio(self, read: Callable[[Cost], float]) -> dict:
+        by_start = [
+            [read(right) / read(left) for left, right in pairs] for pairs in self.starts.values()
+        ]
+        ratios = [*itertools.chain(*by_start)]
+        low, high = median_interval(by_start)
+        return {
+            "median": statistics.median(ratios),
+            "low": low,
+            "high": high,
+            "quartiles": [percentile(ratios, 0.25), percentile(ratios, 0.75)],
         }
 
 
@@ -74,13 +88,19 @@ def percentile(values: list[float], share: float) -> float:
     return ordered[below] + (ordered[above] - ordered[below]) * (place - below)
 
 
-def median_interval(values: list[float]) -> tuple[float, float]:
+def median_interval(by_start: list[list[float]]) -> tuple[float, float]:
     """The interval in which the median lies with 95 % confidence, by bootstrap.
 
-    Drawn with a fixed seed: the same measurements give the same interval.
+    In two stages, first of the starts and then within each, since the values of one start
+    share what makes its processes fast or slow. Drawn with a fixed seed: the same
+    measurements give the same interval.
     """
     draw = random.Random(0)
-    medians = [statistics.median(draw.choices(values, k=len(values))) for _time in range(RESAMPLES)]
+    medians = []
+    for _time in range(RESAMPLES):
+        starts = draw.choices(by_start, k=len(by_start))
+        values = [draw.choices(values, k=len(values)) for values in starts]
+        medians.append(statistics.median(itertools.chain(*values)))
     rest = (1 - CONFIDENCE) / 2
     return percentile(medians, rest), percentile(medians, 1 - rest)
 
@@ -99,22 +119,11 @@ def verdict(name: str, figures: dict) -> str:
     return ", ".join(short) or "yes"
 
 
-def _side(costs: list[Cost]) -> dict:
+def _side(costs: Sequence[Cost]) -> dict:
     milliseconds = [1000 * cost.seconds for cost in costs]
     return {
         "median": statistics.median(milliseconds),
         "p95": percentile(milliseconds, 0.95),
         "cpu": statistics.median(1000 * cost.cpu for cost in costs),
         "queries": statistics.median_low(cost.queries for cost in costs),
-    }
-
-
-def _ratio(left: list[float], right: list[float]) -> dict:
-    ratios = [ours / theirs for theirs, ours in zip(left, right, strict=True)]
-    low, high = median_interval(ratios)
-    return {
-        "median": statistics.median(ratios),
-        "low": low,
-        "high": high,
-        "quartiles": [percentile(ratios, 0.25), percentile(ratios, 0.75)],
     }

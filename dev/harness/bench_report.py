@@ -109,7 +109,8 @@ def _notes(figures: dict) -> tuple[list[str], list[str]]:
             if low > most:
                 missed.append(f"{STEPS[key].label}, {words}")
 
-    compare("apps", "ten apps against one", MOST_APPS)
+    compare("apps", "ten apps, by the one used last, against one", MOST_APPS)
+    compare("other_app", "ten apps, by another of them, against one", MOST_APPS)
     if "users" in scale:
         compare("users", "100,000 accounts against 100", MOST_USERS)
         core, ours = scale["memory"]

@@ -32,6 +32,7 @@ class Stage:
         self.bench = bench
         self.log = state.new_log("bench")
         self._names: list[str] = []
+        # What each site was given outlives its server, as the database does.
         self._given: dict[str, dict[int, int]] = {}
 
     def close(self) -> None:

@@ -51,11 +51,18 @@ class TestFigures(unittest.TestCase):
     def test_interval_holds_the_median_and_narrows(self):
         draw = random.Random(1)
         values = [draw.gauss(1, 0.2) for _time in range(400)]
-        wide, narrow = median_interval(values[:20]), median_interval(values)
+        wide, narrow = median_interval([values[:20]]), median_interval([values])
         self.assertLess(narrow[1] - narrow[0], wide[1] - wide[0])
         self.assertLess(narrow[0], 1)
         self.assertGreater(narrow[1], 1)
-        self.assertEqual(narrow, median_interval(values), "the same each time")
+        self.assertEqual(narrow, median_interval([values]), "the same each time")
+
+    def test_interval_knows_that_starts_differ(self):
+        draw = random.Random(1)
+        starts = [[draw.gauss(mean, 0.01) for _time in range(100)] for mean in (0.9, 1, 1.1, 1.2)]
+        low, high = median_interval(starts)
+        self.assertLess(low, 0.95)
+        self.assertGreater(high, 1.15)
 
     def test_verdict(self):
         for name, ratio, queries, words in (
