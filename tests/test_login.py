@@ -333,6 +333,26 @@ class TestTrustedDevice(MfaCase):
         self.assertEqual(self.come_back(token=cookie.value), self.ann.id)
         self.assertTrue(self.ann.trusted_device_ids.last_used)
 
+    def test_use_is_noted_of_this_device_alone(self):
+        self.trust()
+        other = self.ann.trusted_device_ids
+        used = other.last_used
+        self.new_browser()
+        token = self.trust(code=self.new_code()).value
+        device = self.ann.trusted_device_ids - other
+        later = fields.Datetime.now() + timedelta(hours=1)
+        with freeze_time(later), self.coming_from("192.0.2.9"):
+            self.assertEqual(self.come_back(token=token), self.ann.id)
+        self.assertEqual((device.last_ip, device.last_used), ("192.0.2.9", later))
+        self.assertEqual((other.last_ip, other.last_used), ("127.0.0.1", used))
+
+    def test_list_tells_from_where_a_device_was_added(self):
+        devices = self.env["res.users.device"]
+        agent = UserAgent(EnvironBuilder(headers={"User-Agent": CHROME % 140}).get_environ())
+        for place, told in (("Ghent, Belgium", "Ghent, Belgium (192.0.2.1)"), (None, "192.0.2.1")):
+            device, _token, _age = devices._issue(self.ann, agent, "192.0.2.1", place)
+            self.assertEqual(device.added_from, told)
+
     def test_without_the_box_no_device_is_trusted(self):
         self.log_in()
         self.assertIsNone(self.cookie(self.ann))
@@ -382,7 +402,11 @@ class TestTrustedDevice(MfaCase):
 
     def test_shorter_age_holds_for_devices_trusted_before(self):
         token = self.trust().value
+        device = self.ann.trusted_device_ids
+        self.assertEqual(device.expiration_date, device.expires_at)
         self.env["ir.config_parameter"].set_param("auth_totp.trusted_device_age", "2")
+        device.invalidate_recordset(["expiration_date"])
+        self.assertEqual(device.expiration_date, device.create_date + timedelta(days=2))
         self.new_browser()
         with freeze_time(at(time.time() + 3 * 86400), tick=True):
             self.assertIsNone(self.come_back(token=token))
