@@ -226,8 +226,9 @@ class Selection:
     """Chooses the tests for a mutation: those that run its line, the most particular first.
 
     Those are, in turn, the ones that also run a line of its function, or of its file, which
-    few tests run, and the ones that are named as its file. A test that fails on the code as
-    it is would blame every mutation, and is left out.
+    few tests run, the ones that are named as its file, and the ones that have killed others
+    of its file. A test that fails on the code as it is would blame every mutation, and is
+    left out.
     """
 
     def __init__(self, plan):
@@ -236,6 +237,9 @@ class Selection:
         self.seconds = {}
         self.set_up = {}
         self.killers = defaultdict(Counter)
+        for kept in kept_results(plan):
+            if kept.get("by"):
+                self.killers[kept["mutation"].partition(":")[0]][kept["by"]] += 1
         self.particular = {}
         for class_name, entry in measured(plan).items():
             self.seconds |= entry.get("seconds", {})
@@ -260,9 +264,12 @@ class Selection:
         def by_name(test):
             return not any(word in test.partition(".")[0] for word in words), by_line(test)
 
+        def by_kill(test):
+            return -self.killers[mutation.file][test], by_line(test)
+
         known = self._that_run(mutation)
-        pairs = zip(sorted(known, key=by_line), sorted(known, key=by_name), strict=True)
-        tests = list(dict.fromkeys(itertools.chain.from_iterable(pairs)))
+        orders = [sorted(known, key=order) for order in (by_line, by_name, by_kill)]
+        tests = list(dict.fromkeys(itertools.chain.from_iterable(zip(*orders, strict=True))))
         chosen, total, classes = [], 0, set()
         for test in tests:
             class_name = test.rpartition(".")[0]
@@ -371,7 +378,8 @@ class Trial:
         if outcome["outcome"] == "not in place":
             return False
         if outcome.get("by"):
-            self.selection.killers[mutation.file, mutation.function][outcome["by"]] += 1
+            for place in (mutation.file, (mutation.file, mutation.function)):
+                self.selection.killers[place][outcome["by"]] += 1
         self._keep(mutation, outcome | {"tests": len(names), "diff": diff(source, text)})
         return True
 
@@ -418,11 +426,15 @@ def digest_of(path):
     return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
 
 
-def to_do(plan, results):
+def kept_results(plan):
+    path = Path(plan["results"])
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def to_do(plan):
     """Return this process's mutations that no test has killed while their file was as it is."""
     killed = set()
-    for line in results.read_text().splitlines() if results.exists() else ():
-        kept = json.loads(line)
+    for kept in kept_results(plan):
         if kept["outcome"] not in ("survived", "not run"):
             killed.add((kept["mutation"], kept["digest"]))
     found = [
@@ -444,7 +456,7 @@ def main(stage, plan):
     if stage == "measure":
         measure_all(plan)
         return
-    todo = to_do(plan, Path(plan["results"]))
+    todo = to_do(plan)
     print(f"{len(todo)} to try", flush=True)
     trial = Trial(plan, Selection(plan), Path(plan["results"]))
 
