@@ -482,6 +482,14 @@ class TestSetupOfOpenSessions(SetupCase):
         self.assertIn('name="skip"', page.text)
         self.assertNotIn(PAGES, self.post(SETUP, page, skip="1").url)
 
+    def test_passkey_of_an_earlier_login_is_forgotten(self):
+        """Paul came in by a passkey; without logging out, Bob gives his password."""
+        self.open_session(self.paul)
+        self.put_in_session(mfa_factor="skip")
+        page = self.begin(self.bob)
+        self.assertIsNone(self.in_session("mfa_factor"))
+        self.assertNotIn('name="skip"', page.text)
+
 
 @tagged("post_install", "-at_install")
 class TestSetupCannotBeSkipped(SetupCase):
@@ -602,6 +610,8 @@ class TestSetupCannotBeSkipped(SetupCase):
 
     def test_signup(self):
         self.env["ir.config_parameter"].set_param("auth_signup.invitation_scope", "b2c")
+        if "website" in self.env:
+            self.env["website"].search([]).auth_signup_uninvited = "b2c"
         answer = self.post(
             "/web/signup",
             self.url_open("/web/signup"),
