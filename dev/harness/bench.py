@@ -25,7 +25,7 @@ from .bench_stage import APPS, METER, Stage
 from .console import Failure, step
 
 KEY = "AUTH_TOTP_MFA_KEY"
-STARTS = 4  # of the servers: where memory lies makes a process some per cent faster or slower
+STARTS = 8  # of the servers: where memory lies makes a process some per cent faster or slower
 WARM = 3  # rounds of each start that are not counted
 FEW, MANY = 100, 100_000  # accounts that the login is compared at
 LOGINS = 1000  # after which the memory of a worker is looked at
