@@ -358,16 +358,24 @@ class TestKeyChangesNothing(KeyCase):
     def test_code_in_superuser_mode_that_a_key_calls(self):
         """As that of modules is which write the address of the contact for its owner."""
         self.steal_key_of("mfa_admin")
-        code = "env.user.sudo().partner_id.write({'email': 'thief@example.com'})"
-        action = self.env["ir.actions.server"].create(
-            {
-                "name": "A module's",
-                "model_id": self.env["ir.model"]._get_id("res.users"),
-                "state": "code",
-                "code": code,
-            }
-        )
-        with mute_logger("odoo.http"):
-            refused = self.by_xmlrpc("ir.actions.server", "run", action.ids, {})
-        self.assertIn("API key", refused)
-        self.assertNotEqual(self.people["mfa_admin"].email, "thief@example.com")
+        admin = self.people["mfa_admin"]
+        apps = admin.authenticator_ids
+        for code in (
+            "env.user.sudo().partner_id.write({'email': 'thief@example.com'})",
+            f"env.user.sudo().write({{'totp_secret': '{OTHER_SECRET}'}})",
+            "env.user.sudo().write({'totp_secret': False})",
+        ):
+            action = self.env["ir.actions.server"].create(
+                {
+                    "name": "A module's",
+                    "model_id": self.env["ir.model"]._get_id("res.users"),
+                    "state": "code",
+                    "code": code,
+                }
+            )
+            for ask in (self.by_xmlrpc, self.by_json2):
+                with self.subTest(code=code, way=ask.__name__), mute_logger("odoo.http"):
+                    self.assertIn("API key", ask("ir.actions.server", "run", action.ids, {}))
+        self.env.invalidate_all()
+        self.assertNotEqual(admin.email, "thief@example.com")
+        self.assertEqual(admin.authenticator_ids, apps)

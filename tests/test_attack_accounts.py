@@ -1,5 +1,6 @@
 """Accounts that are archived, deleted, copied or merged, and what they leave behind."""
 
+from odoo.exceptions import AccessError
 from odoo.fields import Command
 from odoo.tests import tagged
 from odoo.tools import SQL, mute_logger
@@ -152,6 +153,13 @@ class TestCopied(AccountCase):
                     self.assertFalse(copy.sudo()[name], name)
                 self.assertFalse(copy.sudo().recovery_codes_left)
                 self.assertFalse(self.key_of(copy))
+
+    def test_no_factor_is_made_with_an_account(self):
+        """Not even in superuser mode, nor beside an account that has none."""
+        plain, forged = ({"name": name, "login": f"mfa_{name}"} for name in ("Plain", "Forged"))
+        for field, value in (("mfa_since", "2026-01-01 00:00:00"), ("mfa_exempt_networks", "::/0")):
+            with self.subTest(field=field), self.assertRaises(AccessError):
+                self.env["res.users"].create([plain, forged | {field: value}])
 
     @mute_logger("odoo.http", "odoo.models")
     def test_nothing_of_ours_is_copied(self):

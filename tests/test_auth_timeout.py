@@ -148,8 +148,9 @@ class TestLockScreen(AuthTimeoutCase, PasskeyCase):
         self.stale()
         self.be_idle()
         self.assertEqual(self.check()["result"]["auth_methods"][0], "webauthn")
-        for text in ("x", "{}", '{"id": 1}'):
-            self.assertIn("error", self.check(type="webauthn", webauthn_response=text))
+        for text in ("x", "{}", '{"id": 1}', '{"id": {}}', '{"id": "\\u0000"}'):
+            answer = self.check(type="webauthn", webauthn_response=text)
+            self.assertEqual(answer["error"]["data"]["name"], "odoo.exceptions.AccessDenied", text)
         self.check(type="webauthn", webauthn_response=self.touch())
         self.assertFalse(self.is_locked())
         self.assertFalse(self.rpc("/mfa/identity")["result"]["needs_code"], "it is a proof")

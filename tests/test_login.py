@@ -502,6 +502,18 @@ class TestSession(MfaCase):
         with self.days_later(30.1):
             self.assertLoggedOut()
 
+    def test_session_that_a_trusted_device_opens_ends_at_its_age(self):
+        self.env["ir.config_parameter"].set_param("auth_totp.session_age", "3")
+        self.log_in(remember="1")
+        token = self.cookie(self.ann).value
+        self.new_browser()
+        self.set_cookie(f"trusted_devices_{self.ann.id}", token)
+        self.post_password(self.ann)
+        self.assertLoggedIn(self.ann)
+        self.assertNotIn("mfa_pending", self.stored_session())
+        with self.days_later(3.1):
+            self.assertLoggedOut()
+
     def test_session_age_is_set(self):
         self.env["ir.config_parameter"].set_param("auth_totp.session_age", "3")
         self.log_in()

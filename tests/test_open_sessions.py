@@ -337,6 +337,18 @@ class TestSuperuserSessions(OpenSessionCase):
         self.startClock(self.begin + HOUR + MINUTE)
         self.assertOver("policy")
 
+    def test_gets_no_factor_of_its_own(self):
+        """The superuser is nobody: an app of its own would be that of all who become it."""
+        self.open_by_password(self.admin)
+        self.become()
+        session = self.stored_session()
+        session["identity-check-last"] = time.time()
+        root.session_store.save(session)
+        for method in ("action_totp_enable_wizard", "revoke_all_devices"):
+            with self.subTest(method=method), mute_logger("odoo.http"):
+                answer = self.call("res.users", method, [SUPERUSER_ID])
+                self.assertIn("Log in as yourself", answer["error"]["data"]["message"])
+
     def test_opened_before(self):
         self.open_by_password(self.admin)
         self.become()
