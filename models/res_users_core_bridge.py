@@ -137,9 +137,14 @@ class ResUsers(models.Model):
     # -- the login -----------------------------------------------------------------
 
     def _login(self, credential, user_agent_env):
-        """Refuse a code in the place of a password: it is a second factor only."""
+        """Refuse a code in the place of a password: it is a second factor only.
+
+        And what is no answer of a passkey, which core would end in an error of the server.
+        """
         if credential.get("type") in ("totp", "totp_mail"):
             raise AccessDenied()
+        if credential.get("type") == "webauthn":
+            self._mfa_check_passkey_form(credential.get("webauthn_response"))
         return super()._login(credential, user_agent_env)
 
     @api.private

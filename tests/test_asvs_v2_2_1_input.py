@@ -9,6 +9,7 @@ from odoo.tests import tagged
 from odoo.tools import mute_logger
 
 from .test_api_refusals import KeyCase
+from .test_identity import PasskeyCase
 from .test_recovery import PAGES
 from .test_rpc import APP, ENABLING, ENROLMENT, RENAMING
 
@@ -292,3 +293,24 @@ class TestCalls(InputCase):
                 apps._check_new_name(self.bob, name)
             self.assertIn("printable characters", str(caught.exception))
         self.assertEqual(json.dumps(apps._check_new_name(self.bob, " é  1 ")), '"\\u00e9 1"')
+
+
+@tagged("post_install", "-at_install")
+class TestAnswersOfPasskeys(PasskeyCase):
+    """Core takes for granted that what is posted as a passkey's answer is one."""
+
+    @mute_logger("odoo.sql_db")
+    def test_what_is_none(self):
+        self.own_passkey(self.ann)
+        for text in ("", "x", "1", "[]", "{}", '{"id": 1}', '{"id": {}}', '{"id": "\\u0000"}'):
+            self.new_browser()
+            page = self.url_open("/web/login")
+            self.rpc("/auth/passkey/start-auth")
+            form = {"csrf_token": self.csrf_of(page), "login": "", "password": ""}
+            answer = self.url_open(
+                "/web/login", {**form, "type": "webauthn", "webauthn_response": text}
+            )
+            with self.subTest(text=text):
+                self.assertEqual(answer.status_code, 200)
+                self.assertIn("alert-danger", answer.text)
+                self.assertLoggedOut()

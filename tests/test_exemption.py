@@ -232,7 +232,12 @@ class TestExemptAccount(ExemptionCase):
 
     def test_no_app(self):
         with mute_logger("odoo.http"):
-            for button in ("action_totp_enable_wizard", "action_mfa_replace_app"):
+            for button in (
+                "action_totp_enable_wizard",
+                "action_mfa_replace_app",
+                "action_mfa_add_app",
+                "action_mfa_enable",
+            ):
                 answer = self.press("res.users", button, self.bob.ids, self.bob)
                 self.assertIn("its networks protect it", self.message_of(answer))
         bob = self.bob.with_user(self.bob)

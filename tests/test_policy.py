@@ -589,6 +589,17 @@ class TestRequiredApp(PolicyCase):
             self.assertIn("reset", self.message_of(answer))
             answer = self.call("res.users", "write", self.ann.ids, {"totp_secret": False})
             self.assertIn("error", answer)
+            action = self.env["ir.actions.server"].create(
+                {
+                    "name": "A module's",
+                    "model_id": self.env["ir.model"]._get_id("res.users"),
+                    "state": "code",
+                    "code": f"env['res.users'].sudo().browse({self.ann.id})"
+                    ".write({'totp_secret': False})",
+                }
+            )
+            answer = self.call("ir.actions.server", "run", action.ids)
+            self.assertIn("reset", self.message_of(answer))
         self.assertTrue(self.is_on(self.ann))
         dialog = self.press("res.users", "action_mfa_help", self.ann.ids)["result"]["res_id"]
         self.call(
