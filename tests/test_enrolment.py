@@ -139,6 +139,7 @@ class TestEnrolment(EnrolmentCase):
         self.assertTrue(self.is_on(self.bob))
         self.assertEqual(self.apps_of(self.bob), [("My phone", secret)])
         self.assertLoggedIn(self.bob)
+        self.assertTrue(self.stored_session().get("mfa_since"), "its age is that of others now")
         self.new_browser()
         self.log_in(self.bob, code_of(secret, 1))
         self.assertLoggedIn(self.bob)

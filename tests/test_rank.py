@@ -101,6 +101,21 @@ class TestRank(EnrolmentCase):
         for other in ("plain employee", "portal", "manager", "system"):
             self.assertMayNot("employee", other)
 
+    def test_right_to_write_accounts_makes_no_administrator(self):
+        """A module may give it, as to a help desk."""
+        desk = self.env["res.groups"].create({"name": "Help desk"})
+        self.env["ir.model.access"].create(
+            {
+                "name": "Help desk",
+                "model_id": self.env["ir.model"]._get_id("res.users"),
+                "group_id": desk.id,
+                "perm_read": True,
+                "perm_write": True,
+            }
+        )
+        self.ann.group_ids += desk
+        self.assertMayNot("employee", "plain employee")
+
     def test_portal_user_acts_on_nobody_else(self):
         for other in ("employee", "manager", "system"):
             self.assertMayNot("portal", other)
