@@ -44,7 +44,7 @@ def _arguments() -> argparse.Namespace:
         prog="dev/bench",
         description="Measure this addon and core's two-factor authentication in turn, each on a "
         "database and a server of its own. The ratio counts: times by themselves mean nothing on "
-        "a shared machine. Takes six minutes, and half an hour more with --scale.",
+        "a shared machine. Takes nine minutes, and half an hour more with --scale.",
     )
     parser.add_argument(
         "--users", type=int, default=1000, metavar="N", help="accounts in each database (1000)"
@@ -237,7 +237,8 @@ def _measure(
 ) -> list[dict[str, Pairs]]:
     """Take two sites through rounds of each kind; return what was found of each.
 
-    In turn, left, right, left, right, and in several starts of their servers.
+    In turn, left, right, right, left, since who is asked second may be some per cent slower
+    or faster, and in several starts of their servers.
     """
     found: list[dict[str, Pairs]] = [{} for _kind in kinds]
     turns = [itertools.count() for _kind in kinds]
@@ -248,10 +249,20 @@ def _measure(
                 with step(f"{what}, start {start + 1} of {STARTS}: {WARM + more} rounds"):
                     begin = make(sites, numbers)
                     for turn in range(WARM + more):
-                        for (name, left), (_same, right) in zip(*begin(), strict=True):
+                        for name, left, right in _take_turns(begin(), start + turn):
                             if turn >= WARM:
                                 pairs.setdefault(name, Pairs()).add(left, right, start)
     return found
+
+
+def _take_turns(
+    sides: list[bench_client.Steps], turn: int
+) -> Iterator[tuple[str, bench_client.Cost, bench_client.Cost]]:
+    """Yield the name of each step, and what it cost on the left and on the right."""
+    swap = bool(turn % 2)
+    for steps in zip(*(sides[::-1] if swap else sides), strict=True):
+        (name, left), (_same, right) = steps[::-1] if swap else steps
+        yield name, left, right
 
 
 def _pairs_of(costs: list) -> Pairs:
