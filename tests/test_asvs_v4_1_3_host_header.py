@@ -84,7 +84,7 @@ class HostCase(MailCase, HelpCase, TourCase):
 
 @tagged("post_install", "-at_install")
 class TestHostHeader(HostCase):
-    def read(self, answer):
+    def text_of(self, answer):
         """Return a page without what ``website`` tells social networks in each, of this host."""
         if "website" not in self.env:
             return answer.text
@@ -96,12 +96,12 @@ class TestHostHeader(HostCase):
                 self.new_browser()
                 page = self.post_password(self.ann)
                 for path in PAGES:
-                    self.assertNotIn(EVIL, self.read(self.url_open(path)), path)
+                    self.assertNotIn(EVIL, self.text_of(self.url_open(path)), path)
                 self.post_code(page, self.new_code())
                 self.assertLoggedIn(self.ann)
                 for path in PAGES:
                     answer = self.url_open(path, allow_redirects=False)
-                    shown = self.read(answer) + answer.headers.get("Location", "")
+                    shown = self.text_of(answer) + answer.headers.get("Location", "")
                     self.assertNotIn(EVIL, shown, path)
 
     def test_login_leads_to_a_path(self):
