@@ -159,6 +159,11 @@ class MfaCase(HttpCase):
         """Return the browser's session as it stands on the disk."""
         return root.session_store.get(self.opener.cookies["session_id"])
 
+    def put_in_session(self, **values):
+        session = self.stored_session()
+        session.update(values)
+        root.session_store.save(session)
+
     def set_cookie(self, name, value):
         self.opener.cookies.set(name, value, domain=HOST)
 
@@ -181,6 +186,17 @@ class MfaCase(HttpCase):
             method=method,
             args=list(args),
             kwargs=kwargs,
+        )
+
+    def code_action(self, code, model="res.users"):
+        """Return a server action that runs ``code``, as an administrator may write it."""
+        return self.env["ir.actions.server"].create(
+            {
+                "name": "Code",
+                "model_id": self.env["ir.model"]._get_id(model),
+                "state": "code",
+                "code": code,
+            }
         )
 
     def xmlrpc(self, user, password, model, method, *args):

@@ -365,14 +365,7 @@ class TestKeyChangesNothing(KeyCase):
             f"env.user.sudo().write({{'totp_secret': '{OTHER_SECRET}'}})",
             "env.user.sudo().write({'totp_secret': False})",
         ):
-            action = self.env["ir.actions.server"].create(
-                {
-                    "name": "A module's",
-                    "model_id": self.env["ir.model"]._get_id("res.users"),
-                    "state": "code",
-                    "code": code,
-                }
-            )
+            action = self.code_action(code)
             for ask in (self.by_xmlrpc, self.by_json2):
                 with self.subTest(code=code, way=ask.__name__), mute_logger("odoo.http"):
                     self.assertIn("API key", ask("ir.actions.server", "run", action.ids, {}))

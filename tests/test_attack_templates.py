@@ -172,7 +172,7 @@ class TestServerActions(RpcCase):
             "env['res.users.mfa.attempt'].sudo().search([]).unlink()",
             "env['res.users.help.code'].sudo().create({'user_id': record.id})",
         ):
-            action = self.action(state="code", code=code)
+            action = self.code_action(code)
             with self.subTest(code=code):
                 self.act_without_proof()
                 answer = self.run_on(action, self.people[VICTIM])
@@ -184,7 +184,7 @@ class TestServerActions(RpcCase):
         self.act_without_proof()
         victim = self.people[VICTIM]
         mails = self.env["mail.mail"].sudo().search([])
-        self.assertNotIn("error", self.run_on(self.action(state="code", code=PAST), victim))
+        self.assertNotIn("error", self.run_on(self.code_action(PAST), victim))
         self.env.invalidate_all()
         line = self.env["res.users.mfa.event"].search([("kind", "=", "disabled")], limit=1)
         self.assertEqual((line.login, line.actor_login), (VICTIM, "mfa_admin"))

@@ -23,9 +23,7 @@ class AuthTimeoutCase(MfaCase):
 
     def be_idle(self):
         """Let the session of the browser be idle for longer than the group allows."""
-        session = self.stored_session()
-        session["identity-check-next"] = time.time() - 16 * 60
-        odoo.http.root.session_store.save(session)
+        self.put_in_session(**{"identity-check-next": time.time() - 16 * 60})
 
     address = "/auth-timeout/session/check-identity"
 

@@ -78,14 +78,7 @@ class TestCoreMethods(MfaCase):
         admin = self.new_person("mfa_admin", "base.group_system")
         self.authenticate(admin.login, None)
         call = "model.browse({})._check_credentials({{'type': 'totp', 'token': {!r}}}, {{}})"
-        action = self.env["ir.actions.server"].create(
-            {
-                "name": "Attack",
-                "model_id": self.env["ir.model"]._get_id("res.users"),
-                "state": "code",
-                "code": call.format(self.ann.id, code_of(SECRET)),
-            }
-        )
+        action = self.code_action(call.format(self.ann.id, code_of(SECRET)))
         answer = self.call("ir.actions.server", "run", [action.id])
         self.assertEqual(answer["error"]["data"]["name"], "odoo.exceptions.AccessDenied")
         self.env.invalidate_all()

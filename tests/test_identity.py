@@ -2,7 +2,6 @@
 
 import json
 
-import odoo.http
 from odoo.tests import tagged
 from odoo.tools import mute_logger
 
@@ -522,9 +521,7 @@ class TestPasskeys(PasskeyCase):
         self.assertEqual(self.ann.auth_passkey_key_ids.name, "Key")
 
     def keep_challenge(self, challenge):
-        session = self.stored_session()
-        session["webauthn_challenge"] = challenge
-        odoo.http.root.session_store.save(session)
+        self.put_in_session(webauthn_challenge=challenge)
 
     def test_deleting(self):
         key = self.own_passkey(self.ann)

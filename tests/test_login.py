@@ -21,6 +21,10 @@ from .common import (
 )
 
 
+def user_agent():
+    return UserAgent(EnvironBuilder(headers={"User-Agent": CHROME % 140}).get_environ())
+
+
 @tagged("post_install", "-at_install")
 class TestLogin(MfaCase):
     """Each branch of the second step, over HTTP."""
@@ -235,16 +239,13 @@ class TestLogin(MfaCase):
         """Ann gave a code; without logging out, Bob comes in by his trusted device."""
         self.enrol(self.bob, OTHER_SECRET)
         devices = self.env["res.users.device"]
-        _device, token, _age = devices._issue(self.bob, self._user_agent(), "127.0.0.1")
+        _device, token, _age = devices._issue(self.bob, user_agent(), "127.0.0.1")
         self.log_in()
         self.set_cookie(f"trusted_devices_{self.bob.id}", token)
         self.post_password(self.bob)
         self.assertLoggedIn(self.bob)
         answer = self.call("res.users", "action_totp_disable", [self.bob.id])
         self.assertEqual(answer["result"]["res_model"], "res.users.identitycheck")
-
-    def _user_agent(self):
-        return UserAgent(EnvironBuilder(headers={"User-Agent": CHROME % 140}).get_environ())
 
     def test_second_person_starts_where_a_first_one_did_not_finish(self):
         """Core caches a session's token whoever it is of."""
@@ -348,7 +349,7 @@ class TestTrustedDevice(MfaCase):
 
     def test_list_tells_from_where_a_device_was_added(self):
         devices = self.env["res.users.device"]
-        agent = UserAgent(EnvironBuilder(headers={"User-Agent": CHROME % 140}).get_environ())
+        agent = user_agent()
         for place, told in (("Ghent, Belgium", "Ghent, Belgium (192.0.2.1)"), (None, "192.0.2.1")):
             device, _token, _age = devices._issue(self.ann, agent, "192.0.2.1", place)
             self.assertEqual(device.added_from, told)
@@ -403,7 +404,9 @@ class TestTrustedDevice(MfaCase):
     def test_shorter_age_holds_for_devices_trusted_before(self):
         token = self.trust().value
         device = self.ann.trusted_device_ids
-        self.assertEqual(device.expiration_date, device.expires_at)
+        # Odoo's clock and PostgreSQL's may be a second apart.
+        full = min(device.expires_at, device.create_date + timedelta(days=30))
+        self.assertEqual(device.expiration_date, full)
         self.env["ir.config_parameter"].set_param("auth_totp.trusted_device_age", "2")
         device.invalidate_recordset(["expiration_date"])
         self.assertEqual(device.expiration_date, device.create_date + timedelta(days=2))

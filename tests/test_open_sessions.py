@@ -341,9 +341,7 @@ class TestSuperuserSessions(OpenSessionCase):
         """The superuser is nobody: an app of its own would be that of all who become it."""
         self.open_by_password(self.admin)
         self.become()
-        session = self.stored_session()
-        session["identity-check-last"] = time.time()
-        root.session_store.save(session)
+        self.put_in_session(**{"identity-check-last": time.time()})
         for method in ("action_totp_enable_wizard", "revoke_all_devices"):
             with self.subTest(method=method), mute_logger("odoo.http"):
                 answer = self.call("res.users", method, [SUPERUSER_ID])

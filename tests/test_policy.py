@@ -589,15 +589,8 @@ class TestRequiredApp(PolicyCase):
             self.assertIn("reset", self.message_of(answer))
             answer = self.call("res.users", "write", self.ann.ids, {"totp_secret": False})
             self.assertIn("error", answer)
-            action = self.env["ir.actions.server"].create(
-                {
-                    "name": "A module's",
-                    "model_id": self.env["ir.model"]._get_id("res.users"),
-                    "state": "code",
-                    "code": f"env['res.users'].sudo().browse({self.ann.id})"
-                    ".write({'totp_secret': False})",
-                }
-            )
+            record = f"env['res.users'].sudo().browse({self.ann.id})"
+            action = self.code_action(record + ".write({'totp_secret': False})")
             answer = self.call("ir.actions.server", "run", action.ids)
             self.assertIn("reset", self.message_of(answer))
         self.assertTrue(self.is_on(self.ann))

@@ -4,7 +4,6 @@ import time
 
 from freezegun import freeze_time
 
-import odoo.http
 from odoo import fields
 from odoo.tests import get_db_name, tagged
 
@@ -91,9 +90,7 @@ class TestQueryCount(ApiCase):
 
     def test_authenticated_request_after_an_identity_check(self):
         self.log_in()
-        session = self.stored_session()
-        session["identity-check-last"] = time.time()
-        odoo.http.root.session_store.save(session)
+        self.put_in_session(**{"identity-check-last": time.time()})
         for _warm in range(3):
             self.rpc("/web/session/check")
         self.assertQueriesOfLast(1)

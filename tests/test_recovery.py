@@ -8,7 +8,6 @@ from html import unescape
 from unittest import skipUnless
 from urllib.parse import unquote
 
-import odoo.http
 from odoo.tests import tagged
 from odoo.tools import mute_logger
 
@@ -69,11 +68,6 @@ class RecoveryCase(EnrolmentCase):
         """Return the kinds of the trail's lines of ``user``, oldest first."""
         lines = self.env["res.users.mfa.event"].search([("user_id", "=", user.id)])
         return lines.sorted("id").mapped("kind")
-
-    def put_in_session(self, **values):
-        session = self.stored_session()
-        session.update(values)
-        odoo.http.root.session_store.save(session)
 
     def in_session(self, key):
         return self.stored_session().get(key)

@@ -303,14 +303,8 @@ class TestTrail(TrailCase):
 
     def test_code_that_takes_on_another_user(self):
         self.sign_in(self.system)
-        action = self.env["ir.actions.server"].create(
-            {
-                "name": "Blame the robot",
-                "model_id": self.env["ir.model"]._get_id("ir.config_parameter"),
-                "state": "code",
-                "code": "model.with_user(1).set_param('auth_totp.session_age', '7')",
-            }
-        )
+        code = "model.with_user(1).set_param('auth_totp.session_age', '7')"
+        action = self.code_action(code, "ir.config_parameter")
         self.assertNotIn("error", self.call("ir.actions.server", "run", [action.id]))
         self.assertEqual(self.new_lines("setting").actor_id, self.system)
 

@@ -100,14 +100,7 @@ class TestTrailIsKept(TrailCase):
             "env.cr.execute(\"UPDATE res_users_mfa_event SET login = 'mfa_bob'\")",
             "env.cr.execute(\"UPDATE res_users_mfa_event SET date = '2020-01-01'\")",
         ):
-            action = self.env["ir.actions.server"].create(
-                {
-                    "name": "Cover tracks",
-                    "model_id": self.env["ir.model"]._get_id("res.partner"),
-                    "state": "code",
-                    "code": code,
-                }
-            )
+            action = self.code_action(code, "res.partner")
             with self.subTest(code=code):
                 answer = self.call("ir.actions.server", "run", [action.id])
                 self.assertRegex(str(answer["error"]["data"]), "kept as (it is|they are)")
