@@ -200,19 +200,21 @@ def _grow_memory(sites: list[Site]) -> list[dict[str, int]]:
     """Log in often on all sites at once; return the bytes of each worker before and after."""
     failures: list[BaseException] = []
 
-    def log_in(site: Site, times: int = LOGINS) -> None:
+    def log_in(site: Site, times: int) -> None:
+        for number in itertools.islice(itertools.cycle(range(1, site.users // 2)), times):
+            for _step in bench_client.login(Browser(site), number):
+                pass
+
+    def log_in_apart(site: Site) -> None:
         try:
-            for number in itertools.islice(itertools.cycle(range(1, site.users // 2)), times):
-                for _step in bench_client.login(Browser(site), number):
-                    pass
+            log_in(site, LOGINS)
         except Exception as error:
             failures.append(error)
 
     for site in sites:
         log_in(site, WARM)
     before = [site.memory() for site in sites]
-
-    threads = [threading.Thread(target=log_in, args=[site], daemon=True) for site in sites]
+    threads = [threading.Thread(target=log_in_apart, args=[site], daemon=True) for site in sites]
     with step(f"Logging in {LOGINS} times on each server"):
         for thread in threads:
             thread.start()
